@@ -1,0 +1,181 @@
+"""The one way this package compiles and enters Numba kernels."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, partial
+from typing import Any
+
+import numba
+from numba import prange
+from numba.core.caching import FunctionCache
+from threadpoolctl import ThreadpoolController
+
+from sparsecode._validation import check_count
+
+__all__ = ["jit", "parallel_jit", "prange", "source_hash", "threads"]
+
+
+@cache
+def source_hash(struct: type) -> str | None:
+    """Return a hash of the module that defines `struct`, as it was when first asked for.
+
+    None for a struct that another process could not import: one of a notebook or a function.
+    """
+    module = sys.modules.get(struct.__module__)
+    if struct.__module__ == "__main__" or getattr(module, struct.__qualname__, None) is not struct:
+        return None
+    try:
+        source = inspect.getsource(module)  # type: ignore[arg-type]
+    except (OSError, TypeError):
+        return None
+    return hashlib.sha256(f"{struct.__module__}\n{source}".encode()).hexdigest()
+
+
+class _KernelCache(FunctionCache):
+    """Numba's cache on disk, which also knows what is compiled into a kernel through a struct.
+
+    Numba keys compiled code by the types of the arguments, and a struct by reference to its
+    class. It would run a penalty's old formulas after an edit of their module, and would fail in
+    every solver once that module is gone. Here the key is text: names, and hashes of modules.
+    """
+
+    def _index_key(self, sig: Any, codegen: Any) -> tuple:
+        types, *rest = super()._index_key(sig, codegen)
+        return (str(types), *(source_hash(struct) for struct in _structs(sig)), *rest)
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        return super().load_overload(sig, target_context) if _can_be_kept(sig) else None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        if _can_be_kept(sig):
+            super().save_overload(sig, data)
+
+
+def _structs(types: Any) -> list[type]:
+    return [given.instance_class for given in types if hasattr(given, "instance_class")]
+
+
+def _can_be_kept(types: Any) -> bool:
+    return all(source_hash(struct) is not None for struct in _structs(types))
+
+
+def jit(function: Callable | None = None, **options: Any) -> Any:
+    """Compile a kernel. Compiled code is kept on disk, so that it is paid for once."""
+    if function is None:
+        return partial(jit, **options)
+    kernel: Any = numba.njit(function, nogil=True, error_model="numpy", **options)
+    if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        kernel._cache = _KernelCache(function)
+    return kernel
+
+
+#: Compile a batch entry point, the only place where ``prange`` over samples stands.
+parallel_jit = partial(jit, parallel=True)
+
+_ENTRY = threading.RLock()
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """Return the loaded BLAS libraries (finding them costs milliseconds)."""
+    return ThreadpoolController()
+
+
+class _SingleThreadedBLAS:
+    """Keep BLAS on one thread while anybody is inside.
+
+    Its number of threads belongs to the process: were each of several Python threads to restore
+    what it found, the last to leave could leave it limited for good.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.n_inside = 0
+        self.limits: Any = None
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if self.n_inside == 0:
+                self._free_control()
+                self.limits = _blas().limit(limits=1, user_api="blas")
+            self.n_inside += 1
+
+    def __exit__(self, *exception: object) -> None:
+        with self.lock:
+            self.n_inside -= 1
+            if self.n_inside == 0:
+                self._free_control()
+                self.limits.restore_original_limits()
+                self._free_control()  # for whoever comes next
+
+    @staticmethod
+    def _free_control() -> None:
+        """Let any Python thread set the limit; threadpoolctl 3.8 reserves that to the first."""
+        for library in _blas().lib_controllers:
+            if hasattr(library, "clear_controlling_thread"):
+                library.clear_controlling_thread(force=True)
+
+
+_SINGLE_THREADED_BLAS = _SingleThreadedBLAS()
+
+
+def _reentrant() -> bool:
+    """Say whether several Python threads may be inside parallel kernels at once."""
+    try:
+        return numba.threading_layer() in ("omp", "tbb")
+    except ValueError:  # no parallel kernel has run yet
+        return False
+
+
+@contextmanager
+def threads(n_threads: int | None = None) -> Iterator[int]:
+    """Run kernels on `n_threads` and BLAS on one thread, so that they do not fight.
+
+    Parameters
+    ----------
+    n_threads : int, optional
+        Threads of the parallel kernels; by default all that Numba may use.
+
+    Yields
+    ------
+    int
+        The number of threads in use.
+
+    Raises
+    ------
+    TypeError
+        If `n_threads` is not an integer.
+    ValueError
+        If `n_threads` lies outside 1 to ``numba.config.NUMBA_NUM_THREADS``.
+
+    Notes
+    -----
+    Numba's ``workqueue`` layer fails when two Python threads enter it at once; entries are
+    serialised there (and until the first kernel has shown which layer is used).
+    """
+    available = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    if n_threads is None:
+        n_threads = available
+    if check_count("n_threads", n_threads) > available:
+        raise ValueError(
+            f"n_threads must lie between 1 and {available}, the threads Numba started with; got "
+            f"{n_threads}. Set NUMBA_NUM_THREADS before importing to raise the limit."
+        )
+    before = numba.get_num_threads()
+    locked = not _reentrant()
+    if locked:
+        _ENTRY.acquire()
+    try:
+        numba.set_num_threads(n_threads)
+        with _SINGLE_THREADED_BLAS:
+            yield n_threads
+    finally:
+        numba.set_num_threads(before)
+        if locked:
+            _ENTRY.release()
