@@ -1,0 +1,55 @@
+"""Sparse codes, what is measured on them, and how they are kept."""
+
+from sparsecode.core import measures
+from sparsecode.core.code import SparseCode
+from sparsecode.core.dictionary import (
+    Match,
+    babel,
+    coherence,
+    gram,
+    match,
+    normalize,
+    reconstruct,
+    reconstruct_tiles,
+)
+from sparsecode.core.io import (
+    atomic_path,
+    load_arrays,
+    load_code,
+    load_json,
+    load_metadata,
+    save_arrays,
+    save_code,
+    save_json,
+    write_bytes,
+)
+from sparsecode.core.ops import intersection, jaccard, overlap, top_k, union
+from sparsecode.core.rng import Streams
+
+__all__ = [
+    "Match",
+    "SparseCode",
+    "Streams",
+    "atomic_path",
+    "babel",
+    "coherence",
+    "gram",
+    "intersection",
+    "jaccard",
+    "load_arrays",
+    "load_code",
+    "load_json",
+    "load_metadata",
+    "match",
+    "measures",
+    "normalize",
+    "overlap",
+    "reconstruct",
+    "reconstruct_tiles",
+    "save_arrays",
+    "save_code",
+    "save_json",
+    "top_k",
+    "union",
+    "write_bytes",
+]

@@ -1,0 +1,72 @@
+"""Compiled loops of :mod:`sparsecode.core.ops` over compressed rows."""
+
+from __future__ import annotations
+
+from sparsecode._jit import jit, parallel_jit, prange
+
+
+@jit
+def _sift_down(heap, i):
+    """Let the entry at `i` sink until no child of a min-heap is smaller than its parent."""
+    while 2 * i + 1 < heap.size:
+        child = 2 * i + 1
+        if child + 1 < heap.size and heap[child + 1] < heap[child]:
+            child += 1
+        if heap[i] <= heap[child]:
+            return
+        heap[i], heap[child] = heap[child], heap[i]
+        i = child
+
+
+@jit
+def mark_top_k(indptr, magnitudes, k, keep):
+    """Mark the `k` largest entries of each row, the lower index first among equals."""
+    for i in range(indptr.size - 1):
+        start, stop = indptr[i], indptr[i + 1]
+        if stop - start <= k:
+            keep[start:stop] = True
+            continue
+        heap = magnitudes[start : start + k].copy()  # the k largest so far, the least on top
+        for j in range(k // 2 - 1, -1, -1):
+            _sift_down(heap, j)
+        for p in range(start + k, stop):
+            if magnitudes[p] > heap[0]:
+                heap[0] = magnitudes[p]
+                _sift_down(heap, 0)
+        smallest = heap[0]
+        n_equal = 0  # how many entries equal to the k-th largest belong to the k
+        for j in range(k):
+            n_equal += heap[j] == smallest
+        for p in range(start, stop):
+            if magnitudes[p] > smallest:
+                keep[p] = True
+            elif magnitudes[p] == smallest and n_equal > 0:
+                keep[p] = True
+                n_equal -= 1
+
+
+@parallel_jit
+def count_overlaps(indptr, indices, postings_indptr, postings, overlaps):
+    """Count shared units of each row with every sample of the posting lists.
+
+    ``postings[postings_indptr[j]:postings_indptr[j + 1]]`` lists the samples in which unit ``j``
+    is active; `overlaps` (n_rows, n_posted samples) arrives as zeros.
+    """
+    for i in prange(indptr.size - 1):
+        for p in range(indptr[i], indptr[i + 1]):
+            unit = indices[p]
+            for q in range(postings_indptr[unit], postings_indptr[unit + 1]):
+                overlaps[i, postings[q]] += 1
+
+
+@jit
+def count_row_overlaps(indptr_a, indices_a, indptr_b, indices_b, overlaps):
+    """Count the units shared by row ``i`` of both batches, by merging the sorted rows."""
+    for i in range(overlaps.size):
+        p, q, shared = indptr_a[i], indptr_b[i], 0
+        while p < indptr_a[i + 1] and q < indptr_b[i + 1]:
+            left, right = indices_a[p], indices_b[q]
+            shared += left == right
+            p += left <= right
+            q += right <= left
+        overlaps[i] = shared
