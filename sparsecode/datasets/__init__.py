@@ -1,0 +1,32 @@
+"""Data: images that ship with installed wheels, checked downloads, whitening, patches, plants.
+
+Nothing here reaches for the network unless a loader is called with ``download=True``.
+"""
+
+from sparsecode.datasets.images import ImageSet, LabelledImages, load_digits16, natural_images
+from sparsecode.datasets.patches import extract_patches, patch_batches
+from sparsecode.datasets.planted import PlantedCodes, planted_codes
+from sparsecode.datasets.published import (
+    RENTZEPERIS_NUMBERS,
+    load_mnist,
+    load_olshausen_field,
+    load_van_hateren,
+)
+from sparsecode.datasets.whitening import normalize_local_contrast, whiten
+
+__all__ = [
+    "RENTZEPERIS_NUMBERS",
+    "ImageSet",
+    "LabelledImages",
+    "PlantedCodes",
+    "extract_patches",
+    "load_digits16",
+    "load_mnist",
+    "load_olshausen_field",
+    "load_van_hateren",
+    "natural_images",
+    "normalize_local_contrast",
+    "patch_batches",
+    "planted_codes",
+    "whiten",
+]
