@@ -1,0 +1,61 @@
+"""The locally competitive algorithm, its differential equation stepped by Euler's rule."""
+
+import numpy as np
+
+from sparsecode._jit import jit, parallel_jit, prange
+from sparsecode.penalties._dispatch import prox, with_alpha
+from sparsecode.solvers._proximal_kernels import start_correlation
+from sparsecode.solvers._stop_kernels import duality_gap, is_solved, move
+
+__all__ = ["lca_batch", "lca_record"]
+
+
+@jit
+def _advance(gram, penalty, step, potentials, correlation, codes):
+    """Let du = step (Dx - u - (G - I) a), a = T(u), pass once; Dx - G a is `correlation`."""
+    for j in range(codes.size):
+        potentials[j] += step * (correlation[j] + codes[j] - potentials[j])
+    for j in range(codes.size):
+        fresh = codes.dtype.type(prox(penalty, np.float64(potentials[j]), 1.0, j))
+        change = fresh - codes[j]
+        if change != 0.0:
+            codes[j] = fresh
+            move(correlation, gram[j], change)
+
+
+@parallel_jit
+def lca_batch(
+    projections, energies, gram, squared_norms, penalty, alphas, convex, warm, step, max_iter,
+    tol, codes, n_iter,
+):  # fmt: skip
+    """Run every sample of a tile to equilibrium."""
+    for i in prange(codes.shape[0]):
+        weighted = with_alpha(penalty, alphas[i])
+        correlation = np.empty_like(codes[i])
+        start_correlation(projections[i], gram, codes[i], correlation)
+        potentials = np.zeros_like(codes[i])
+        if warm:  # the potentials that would hold these codes at equilibrium
+            potentials[:] = codes[i] + correlation
+        n_iter[i] = max_iter
+        for iteration in range(max_iter):
+            if is_solved(
+                projections[i], correlation, energies[i], squared_norms, weighted, convex, tol,
+                codes[i],
+            ):  # fmt: skip
+                n_iter[i] = iteration
+                break
+            _advance(gram, weighted, step, potentials, correlation, codes[i])
+
+
+@jit
+def lca_record(projection, energy, gram, penalty, step, every, potentials, codes, objectives):
+    """Fill the rows of `potentials`, `codes` and `objectives` with every `every`-th state."""
+    u = np.zeros_like(projection)
+    a = np.zeros_like(projection)
+    correlation = projection.copy()
+    for row in range(codes.shape[0]):
+        potentials[row] = u
+        codes[row] = a
+        objectives[row] = duality_gap(projection, correlation, energy, penalty, a)[0]
+        for _ in range(every):
+            _advance(gram, penalty, step, u, correlation, a)

@@ -1,0 +1,113 @@
+"""What every iterative solver asks of one sample: is it solved, and at which alpha is it silent."""
+
+import numpy as np
+
+from sparsecode._jit import jit, parallel_jit, prange
+from sparsecode.penalties._dispatch import dual_parts, prox, value, with_alpha
+
+__all__ = ["alpha_max_batch", "coordinate_residual", "duality_gap", "is_solved", "move"]
+
+
+@jit
+def move(correlation, gram_row, change):
+    """Subtract `change` times a Gram row: what a coefficient's move does to all correlations."""
+    for j in range(correlation.size):
+        correlation[j] -= change * gram_row[j]
+
+
+@jit
+def duality_gap(projection, correlation, energy, penalty, codes):
+    """Return objective and duality gap of one sample from correlations alone.
+
+    With r = x - zD: ||r||^2 = ||x||^2 - z.(Dx + Dr) and x.r = ||x||^2 - z.(Dx), so neither the
+    sample nor its residual is needed. The dual point is the residual, scaled to be feasible.
+    """
+    fit = 2.0 * energy  # becomes x.r
+    residual = 2.0 * energy  # becomes ||r||^2
+    ridge_energy = 0.0
+    cost = 0.0
+    scale = np.inf
+    for j in range(codes.size):
+        l1, ridge = dual_parts(penalty, j)
+        z = np.float64(codes[j])
+        slack = np.float64(correlation[j])
+        if z != 0.0:
+            fit -= z * projection[j]
+            residual -= z * (np.float64(projection[j]) + slack)
+            ridge_energy += ridge * z * z
+            cost += value(penalty, z, j)
+            slack -= ridge * z
+        if not penalty.positive:
+            slack = abs(slack)
+        if slack * scale > l1:
+            scale = l1 / slack
+    residual = max(residual, 0.0) + ridge_energy
+    objective = 0.5 * (residual - ridge_energy) + cost
+    if residual > 0.0:
+        scale = max(min(scale, fit / residual), 0.0)
+        dual = scale * fit - 0.5 * scale * scale * residual
+    else:
+        dual = 0.0
+    return objective, objective - dual
+
+
+@jit
+def coordinate_residual(correlation, squared_norms, penalty, codes):
+    """Return how far one sample is from coordinate-wise optimality, in units of correlation.
+
+    The largest over atoms of ``a**2 |z - prox(z + d.r / a**2)|``, steps 1 / a**2.
+    """
+    largest = 0.0
+    for j in range(codes.size):
+        z = np.float64(codes[j])
+        step = 1.0 / squared_norms[j]
+        change = abs(prox(penalty, z + step * correlation[j], step, j) - z)
+        largest = max(largest, change * squared_norms[j])
+    return largest
+
+
+@jit
+def is_solved(projection, correlation, energy, squared_norms, penalty, convex, tol, codes):
+    """Say whether one sample meets `tol`: relative gap if convex, else coordinate residual."""
+    if convex:
+        _, gap = duality_gap(projection, correlation, energy, penalty, codes)
+        return gap <= tol * energy
+    scale = np.max(np.abs(projection))
+    return coordinate_residual(correlation, squared_norms, penalty, codes) <= tol * scale
+
+
+@jit
+def _silent(projection, squared_norm, penalty, alpha, j):
+    step = 1.0 / squared_norm
+    return prox(with_alpha(penalty, alpha), step * projection, step, j) == 0.0
+
+
+@parallel_jit
+def alpha_max_batch(projections, squared_norms, penalty, alphas):
+    """Bisect, per sample, for the smallest alpha at which no atom wants to leave 0.
+
+    Holds for every penalty that grows with alpha; exact to one unit in the last place.
+    """
+    for i in prange(projections.shape[0]):
+        alpha = 0.0
+        for j in range(projections.shape[1]):
+            projection = np.float64(projections[i, j])
+            if projection == 0.0 or (penalty.positive and projection < 0.0):
+                continue
+            if alpha > 0.0 and _silent(projection, squared_norms[j], penalty, alpha, j):
+                continue
+            low = alpha
+            high = max(alpha, 1e-300)
+            while not _silent(projection, squared_norms[j], penalty, high, j):
+                low = high
+                high *= 2.0 if high > 1e-30 else 1e30
+            while True:
+                middle = 0.5 * (low + high)
+                if middle <= low or middle >= high:
+                    break
+                if _silent(projection, squared_norms[j], penalty, middle, j):
+                    high = middle
+                else:
+                    low = middle
+            alpha = high
+        alphas[i] = alpha

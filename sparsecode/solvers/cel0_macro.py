@@ -1,0 +1,75 @@
+"""The macro algorithm for CEL0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sparsecode.penalties.cel0 import CEL0
+from sparsecode.solvers._docs import shared_docs
+from sparsecode.solvers._problem import Problem, Tile, check_step
+from sparsecode.solvers._proximal_kernels import cel0_macro_batch
+from sparsecode.solvers._result import SolverResult
+
+__all__ = ["cel0_macro"]
+
+
+@shared_docs
+def cel0_macro(
+    X: Any,
+    dictionary: Any,
+    penalty: CEL0 | str = "cel0",
+    *,
+    alpha_ratio: float | None = None,
+    init: Any = None,
+    step: float | None = None,
+    max_iter: int = 50_000,
+    tol: float | None = None,
+    n_threads: int | None = None,
+) -> SolverResult:
+    r"""Minimise l2-CEL0 to a point that is locally optimal for l2-l0 too.
+
+    Minimises :math:`\frac12 \|x - zD\|^2 + \mathrm{CEL0}(z)` per sample. Proximal gradient
+    finds a critical point; while a coefficient lies strictly between 0 and
+    :math:`\sqrt{2\lambda_j}/a_j`, where the objective along its axis is flat, the smallest such
+    moves to 0 at no cost and the descent goes on.
+
+    Parameters
+    ----------
+    <X>
+    <dictionary>
+    penalty : CEL0 or "cel0"
+        The name needs `alpha_ratio`.
+    alpha_ratio : float, optional
+        As in the other solvers.
+    <init>
+    step : float, optional
+        At most 1 / L, which it is if unset; L is the largest eigenvalue of the Gram matrix.
+    max_iter : int, default=50000
+        Largest number of iterations in all.
+    <tol>
+    <n_threads>
+
+    <returns>
+
+    Notes
+    -----
+    Soubies, Blanc-Féraud & Aubert 2015 (SIAM J. Imaging Sci. 8, 1607-1639), section 5.
+    """
+    problem = Problem(
+        X, dictionary, penalty,
+        alpha_ratio=alpha_ratio, init=init, max_iter=max_iter, tol=tol, n_threads=n_threads,
+    )  # fmt: skip
+    if not isinstance(problem.penalty, CEL0):
+        raise TypeError(
+            f"the penalty of cel0_macro must be CEL0; got {type(problem.penalty).__name__}. "
+            f"Use ista or cd."
+        )
+    step = check_step(step, problem.atoms, limit=1.0)
+
+    def kernel(tile: Tile) -> None:
+        cel0_macro_batch(
+            tile.projections, tile.energies, problem.gram, problem.penalty, tile.alphas,
+            step, problem.max_iter, 0.9 * problem.tol, tile.codes, tile.n_iter,
+        )  # fmt: skip
+
+    return problem.solve(kernel, step=step)
