@@ -40,11 +40,13 @@ def installed_versions() -> dict[str, str]:
 
 def show_versions() -> None:
     """Print the versions of Python and the packages, and the thread pools in use."""
-    import numba
     from threadpoolctl import threadpool_info
+
+    from sparsecode._jit import threads
 
     for package, version in installed_versions().items():
         print(f"{package:>14} {version}")
     for pool in threadpool_info():
         print(f"{pool['internal_api']:>14} {pool['num_threads']} threads")
-    print(f"{'numba':>14} {numba.config.NUMBA_NUM_THREADS} threads")
+    with threads() as n_threads:
+        print(f"{'kernels':>14} {n_threads} threads")

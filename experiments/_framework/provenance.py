@@ -9,18 +9,17 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from threadpoolctl import threadpool_info
 
+from sparsecode._versions import installed_versions
+
 __all__ = ["ROOT", "provenance", "source_hash"]
 
 #: The checkout.
 ROOT = Path(__file__).resolve().parents[2]
-#: Packages whose version can change a number.
-PACKAGES = ("sparsecode", "numpy", "scipy", "numba", "scikit-learn", "scikit-image", "matplotlib")
 
 
 def provenance(experiment_file: Path | None = None) -> dict[str, Any]:
@@ -40,7 +39,7 @@ def provenance(experiment_file: Path | None = None) -> dict[str, Any]:
         "cpu": _cpu_model(),
         "threads": _threads(),
         "system": f"{platform.system()} {platform.machine()}",
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": installed_versions(),
     }
 
 
@@ -66,18 +65,6 @@ def _git(*arguments: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
-
-
-@cache
-def _versions() -> dict[str, str]:
-    """Return the installed version of each package that is present."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 @cache

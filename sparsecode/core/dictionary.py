@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from sparsecode._jit import threads
 from sparsecode._validation import check_count, check_dictionary, check_option
 from sparsecode.core.code import SparseCode
 
@@ -39,7 +40,8 @@ def normalize(
     dictionary : array-like of shape (n_atoms, n_features)
         Rows are atoms, none of norm 0.
     code : SparseCode, optional
-        Code over these atoms. A binary code becomes real: its ones stand for whole atoms.
+        Code over these atoms. A binary code becomes real: its ones stand for whole atoms. Values
+        so small that they become 0 in their dtype are dropped.
 
     Returns
     -------
@@ -181,14 +183,15 @@ def babel(dictionary: Any, n_terms: Any, *, supports: SparseCode | None = None) 
         return worst[terms - 1]
     _check_units(supports, atoms)
     sums = np.full((supports.n_samples, most), np.nan)
-    for i, (start, stop) in enumerate(zip(supports.indptr[:-1], supports.indptr[1:])):
-        if stop > start:
-            used = atoms[supports.indices[start:stop]]
-            cosines = _cosines(used, used, signed=False)
-            np.fill_diagonal(cosines, 0.0)
-            found = _largest_sums(cosines, min(most, stop - start))
-            sums[i, : found.size] = found
-            sums[i, found.size :] = found[-1]
+    with threads():  # the products are small: BLAS is faster alone
+        for i, (start, stop) in enumerate(zip(supports.indptr[:-1], supports.indptr[1:])):
+            if stop > start:
+                used = atoms[supports.indices[start:stop]]
+                cosines = _cosines(used, used, signed=False)
+                np.fill_diagonal(cosines, 0.0)
+                found = _largest_sums(cosines, min(most, stop - start))
+                sums[i, : found.size] = found
+                sums[i, found.size :] = found[-1]
     return sums[:, terms - 1]
 
 

@@ -130,6 +130,11 @@ def make(name: str, alpha: float = 1.0, **parameters: Any) -> Penalty:
     **parameters
         Further fields of the struct.
 
+    Returns
+    -------
+    penalty struct
+        Not checked: solvers do that, once they know the atoms.
+
     Raises
     ------
     ValueError
@@ -148,6 +153,12 @@ def check_penalty(penalty: Penalty | str, norms: np.ndarray) -> Penalty:
         A name stands for the struct with ``alpha = 1``.
     norms : ndarray of shape (n_atoms,)
         Norms of the atoms; they become the ``norms`` of a struct that has this field unset.
+
+    Returns
+    -------
+    penalty struct
+        Of the same class, numbers as floats, per-atom fields as float64 arrays of shape
+        (n_atoms,).
 
     Raises
     ------

@@ -38,7 +38,7 @@ class Half(NamedTuple):
 
 def _half_prox(penalty, v, step, j):
     scaled = step * penalty.alpha * at(penalty.weights, j)
-    if v <= 1.5 * scaled ** (2.0 / 3.0):
+    if 8.0 * v * v * v <= 27.0 * scaled * scaled:  # v <= 3/2 scaled**(2/3), without the power
         return 0.0
     angle = acos(min(1.0, 0.25 * scaled * (v / 3.0) ** -1.5))
     return 2.0 / 3.0 * v * (1.0 + cos(2.0 / 3.0 * (pi - angle)))

@@ -4,7 +4,8 @@ import numpy as np
 
 from sparsecode._jit import jit, parallel_jit, prange
 from sparsecode.penalties._dispatch import prox, with_alpha
-from sparsecode.solvers._stop_kernels import is_solved, move
+from sparsecode.solvers._selection_kernels import largest
+from sparsecode.solvers._stop_kernels import is_solved, move, start_correlation
 
 __all__ = ["cd_batch", "cd_sample"]
 
@@ -30,31 +31,16 @@ def _violations(correlation, squared_norms, penalty, codes, scores):
 
 
 @jit
-def _choose(codes, scores, n_new, ranked, members):
+def _choose(codes, scores, n_new, members):
     """Fill `members` with the active atoms and the `n_new` worst violators; return how many."""
     size = 0
-    n_waiting = 0
     for j in range(codes.size):
         if codes[j] != 0.0:
             members[size] = j
             size += 1
-        elif scores[j] > 0.0:
-            ranked[n_waiting] = -scores[j]
-            n_waiting += 1
-    if n_waiting == 0:
-        return size
-    cut = 0.0
-    if n_waiting > n_new:
-        cut = -np.partition(ranked[:n_waiting], n_new - 1)[n_new - 1]
-    first = size
-    for j in range(codes.size):
-        if codes[j] == 0.0 and scores[j] > 0.0 and scores[j] >= cut:
-            members[size] = j
-            size += 1
+            scores[j] = 0.0
     # the worst violators move first: for penalties that are not convex the order matters
-    order = np.argsort(-scores[members[first:size]])
-    members[first:size] = members[first:size][order]
-    return size
+    return size + largest(scores, n_new, members[size:])
 
 
 @jit
@@ -105,7 +91,7 @@ def _solve_spread(gram, squared_norms, penalty, goal, max_epochs, members, corre
 @jit
 def cd_sample(
     projection, energy, gram, squared_norms, penalty, convex, max_iter, tol,
-    correlation, scores, ranked, members, block, local, before, codes,
+    correlation, scores, members, block, local, before, codes,
 ):  # fmt: skip
     """Minimise over one sample's `codes`, from where they stand; return the epochs used.
 
@@ -125,7 +111,7 @@ def cd_sample(
         ):
             return epochs
         worst = _violations(correlation, squared_norms, penalty, codes, scores)
-        size = _choose(codes, scores, n_new, ranked, members)
+        size = _choose(codes, scores, n_new, members)
         goal = SHRINK * min(worst, goal)
         if not convex:
             goal = max(goal, 0.1 * tol * scale)
@@ -149,30 +135,38 @@ def cd_sample(
         n_new = max(24, size // 2)
 
 
+@jit
+def _cd_chunk(
+    chunk, projections, energies, gram, squared_norms, penalty, alphas, convex, max_iter, tol,
+    codes, n_iter,
+):  # fmt: skip
+    """Solve the samples of one chunk, which share a workspace."""
+    n_samples, n_atoms = codes.shape
+    dtype = codes.dtype
+    width = min(GATHERED, n_atoms)
+    correlation = np.empty(n_atoms, dtype)
+    scores = np.empty(n_atoms, dtype)
+    members = np.empty(n_atoms, np.int64)
+    block = np.empty((width, width), dtype)
+    local = np.empty(width, dtype)
+    before = np.empty(width, dtype)
+    for i in range(chunk * CHUNK, min((chunk + 1) * CHUNK, n_samples)):
+        start_correlation(projections[i], gram, codes[i], correlation)
+        n_iter[i] = cd_sample(
+            projections[i], energies[i], gram, squared_norms,
+            with_alpha(penalty, alphas[i]), convex, max_iter, tol,
+            correlation, scores, members, block, local, before, codes[i],
+        )  # fmt: skip
+
+
 @parallel_jit
 def cd_batch(
     projections, energies, gram, squared_norms, penalty, alphas, convex, max_iter, tol,
     codes, n_iter,
 ):  # fmt: skip
     """Solve every sample of a tile; `codes` hold the starting points and receive the solutions."""
-    n_samples, n_atoms = codes.shape
-    for chunk in prange((n_samples + CHUNK - 1) // CHUNK):
-        dtype = codes.dtype
-        width = min(GATHERED, n_atoms)
-        correlation = np.empty(n_atoms, dtype)
-        scores = np.empty(n_atoms, dtype)
-        ranked = np.empty(n_atoms, dtype)
-        members = np.empty(n_atoms, np.int64)
-        block = np.empty((width, width), dtype)
-        local = np.empty(width, dtype)
-        before = np.empty(width, dtype)
-        for i in range(chunk * CHUNK, min((chunk + 1) * CHUNK, n_samples)):
-            correlation[:] = projections[i]
-            for j in range(n_atoms):
-                if codes[i, j] != 0.0:
-                    move(correlation, gram[j], codes[i, j])
-            n_iter[i] = cd_sample(
-                projections[i], energies[i], gram, squared_norms,
-                with_alpha(penalty, alphas[i]), convex, max_iter, tol,
-                correlation, scores, ranked, members, block, local, before, codes[i],
-            )  # fmt: skip
+    for chunk in prange((len(codes) + CHUNK - 1) // CHUNK):
+        _cd_chunk(
+            chunk, projections, energies, gram, squared_norms, penalty, alphas, convex, max_iter,
+            tol, codes, n_iter,
+        )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sparsecode._jit import parallel_jit, prange
+from sparsecode._jit import jit, parallel_jit, prange
 from sparsecode.penalties._dispatch import prox, value, with_alpha
 from sparsecode.solvers._stop_kernels import coordinate_residual, duality_gap
 
@@ -22,37 +22,51 @@ def residual_batch(X, dictionary, indptr, indices, values, residuals):
                 residuals[i, f] -= z * atom[f]
 
 
+@jit
+def _certify_sample(
+    projection, correlation, energy, squared_norms, penalty, convex, counts_units, step, tol,
+    indices, values,
+):  # fmt: skip
+    """Return certificate, penalty and coordinate-stationarity of one sample."""
+    codes = np.zeros(projection.size)
+    cost = 0.0
+    for position in range(indices.size):
+        codes[indices[position]] = values[position]
+        cost += value(penalty, values[position], indices[position])
+    scale = np.max(np.abs(projection))
+    if scale == 0.0:
+        size = np.max(np.abs(codes))
+        return size, cost, size == 0.0
+    if convex:
+        _, gap = duality_gap(projection, correlation, energy, penalty, codes)
+        certificate = max(gap, 0.0) / energy
+    else:
+        largest = 0.0
+        for j in range(codes.size):
+            moved = prox(penalty, codes[j] + step * correlation[j], step, j)
+            largest = max(largest, abs(moved - codes[j]))
+        certificate = largest / (step * scale)
+    is_stationary = False
+    if counts_units:
+        residual = coordinate_residual(correlation, squared_norms, penalty, codes)
+        is_stationary = residual <= tol * scale
+    return certificate, cost, is_stationary
+
+
 @parallel_jit
 def certify_batch(
     projections, correlations, energies, residual_energies, squared_norms, penalty, alphas,
-    convex, step, tol, indptr, indices, values, certificates, objectives, stationary,
+    convex, counts_units, step, tol, indptr, indices, values, certificates, objectives, stationary,
 ):  # fmt: skip
     """Measure every sample: relative gap if convex, else the prox residual at `step`."""
-    n_samples, n_atoms = projections.shape
-    for i in prange(n_samples):
-        weighted = with_alpha(penalty, alphas[i])
-        codes = np.zeros(n_atoms)
-        cost = 0.0
-        for position in range(indptr[i], indptr[i + 1]):
-            codes[indices[position]] = values[position]
-            cost += value(weighted, values[position], indices[position])
+    for i in prange(len(projections)):
+        row = slice(indptr[i], indptr[i + 1])
+        certificates[i], cost, stationary[i] = _certify_sample(
+            projections[i], correlations[i], energies[i], squared_norms,
+            with_alpha(penalty, alphas[i]), convex, counts_units, step, tol, indices[row],
+            values[row],
+        )  # fmt: skip
         objectives[i] = residual_energies[i] + cost
-        scale = np.max(np.abs(projections[i]))
-        if scale == 0.0:
-            certificates[i] = np.max(np.abs(codes))
-            stationary[i] = certificates[i] == 0.0
-            continue
-        if convex:
-            _, gap = duality_gap(projections[i], correlations[i], energies[i], weighted, codes)
-            certificates[i] = max(gap, 0.0) / energies[i]
-        else:
-            largest = 0.0
-            for j in range(n_atoms):
-                moved = prox(weighted, codes[j] + step * correlations[i, j], step, j)
-                largest = max(largest, abs(moved - codes[j]))
-            certificates[i] = largest / (step * scale)
-        residual = coordinate_residual(correlations[i], squared_norms, weighted, codes)
-        stationary[i] = residual <= tol * scale
 
 
 @parallel_jit

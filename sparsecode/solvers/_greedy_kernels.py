@@ -3,8 +3,8 @@
 import numpy as np
 
 from sparsecode._jit import jit, parallel_jit, prange
-from sparsecode.solvers._proximal_kernels import start_correlation
-from sparsecode.solvers._stop_kernels import move
+from sparsecode.solvers._selection_kernels import largest
+from sparsecode.solvers._stop_kernels import move, start_correlation
 
 __all__ = ["htp_batch", "mp_batch", "niht_batch", "omp_batch", "positive_omp_batch"]
 
@@ -172,18 +172,13 @@ def positive_omp_batch(projections, energies, gram, norms, n_nonzero, target, to
 @jit
 def _keep_largest(values, n_nonzero, positive, keep):
     """Mark the `n_nonzero` largest magnitudes (values, if positive); ties go to lower indices."""
-    ranked = np.empty(values.size, values.dtype)
+    chosen = np.empty(n_nonzero, np.int64)
+    scores = np.empty_like(values)
     for j in range(values.size):
-        ranked[j] = -max(values[j], 0.0) if positive else -abs(values[j])
-    cut = np.partition(ranked, n_nonzero - 1)[n_nonzero - 1]
-    above = 0
-    for j in range(values.size):
-        keep[j] = ranked[j] < cut
-        above += int(keep[j])
-    for j in range(values.size):
-        if above < n_nonzero and ranked[j] == cut and cut < 0.0:
-            keep[j] = True
-            above += 1
+        scores[j] = values[j] if positive else abs(values[j])
+        keep[j] = False
+    for position in range(largest(scores, n_nonzero, chosen)):
+        keep[chosen[position]] = True
 
 
 @jit

@@ -6,7 +6,7 @@ from sparsecode._jit import parallel_jit, prange
 from sparsecode.penalties._dispatch import prox, slope, with_alpha
 from sparsecode.penalties.l1 import L1
 from sparsecode.solvers._cd_kernels import CHUNK, GATHERED, cd_sample
-from sparsecode.solvers._proximal_kernels import start_correlation
+from sparsecode.solvers._stop_kernels import start_correlation
 
 __all__ = ["irl1_batch"]
 
@@ -26,7 +26,6 @@ def irl1_batch(
         width = min(GATHERED, n_atoms)
         correlation = np.empty(n_atoms, dtype)
         scores = np.empty(n_atoms, dtype)
-        ranked = np.empty(n_atoms, dtype)
         members = np.empty(n_atoms, np.int64)
         block = np.empty((width, width), dtype)
         local = np.empty(width, dtype)
@@ -42,7 +41,7 @@ def irl1_batch(
                 cd_sample(
                     projections[i], energies[i], gram, squared_norms,
                     L1(1.0, penalty.positive, weights), False, MAX_SWEEPS, 0.3 * tol,
-                    correlation, scores, ranked, members, block, local, before, codes[i],
+                    correlation, scores, members, block, local, before, codes[i],
                 )  # fmt: skip
                 n_iter[i] = iteration + 1
                 residual = 0.0

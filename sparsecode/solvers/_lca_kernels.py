@@ -4,8 +4,12 @@ import numpy as np
 
 from sparsecode._jit import jit, parallel_jit, prange
 from sparsecode.penalties._dispatch import prox, with_alpha
-from sparsecode.solvers._proximal_kernels import start_correlation
-from sparsecode.solvers._stop_kernels import duality_gap, is_solved, move
+from sparsecode.solvers._stop_kernels import (
+    duality_gap,
+    is_solved,
+    move,
+    start_correlation,
+)
 
 __all__ = ["lca_batch", "lca_record"]
 

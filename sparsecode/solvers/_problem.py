@@ -14,6 +14,8 @@ from sparsecode._jit import threads
 from sparsecode._validation import check_count, check_data, check_dictionary, check_positive
 from sparsecode.core.code import SparseCode
 from sparsecode.penalties._dispatch import Penalty, check_penalty, formulas
+from sparsecode.penalties.cel0 import CEL0, PaperCEL0
+from sparsecode.penalties.l0 import L0
 from sparsecode.solvers._certificate_kernels import (
     certify_batch,
     residual_batch,
@@ -158,11 +160,20 @@ class Problem:
 
     def alpha_max(self) -> np.ndarray:
         """Return, per sample, the smallest alpha at which 0 is coordinate-wise optimal."""
+        self.refuse_paper_cel0("alpha_max")
         alphas = np.zeros(len(self.X))
         for rows in self.tiles():
             projections = self.X[rows] @ self.dictionary.T
             alpha_max_batch(projections, self.squared_norms, self.penalty, alphas[rows])
         return alphas
+
+    def refuse_paper_cel0(self, name: str) -> None:
+        """Raise for an operator that silences every unit atom at a coordinate's own step."""
+        if isinstance(self.penalty, PaperCEL0):
+            raise TypeError(
+                f"{name} takes coordinate steps 1 / ||d||**2, at which PaperCEL0 returns 0 for "
+                f"every unit atom; use CEL0, or ista with a step below 1."
+            )
 
     def solve(
         self,
@@ -227,11 +238,7 @@ class Problem:
         )
 
     def _counts_units(self) -> bool:
-        return self.penalty is not None and formulas(self.penalty).name in (
-            "l0",
-            "cel0",
-            "paper_cel0",
-        )
+        return isinstance(self.penalty, L0 | CEL0)
 
     def _certificate_name(self) -> str:
         if self.penalty is None:
@@ -259,8 +266,9 @@ class Problem:
         else:
             certify_batch(
                 projections, correlations, tile.energies, residual_energies, self.squared_norms,
-                self.penalty, tile.alphas, self.convex, 1.0 if step is None else step, self.tol,
-                piece.indptr, piece.indices, values, certificate, objective, stationary,
+                self.penalty, tile.alphas, self.convex, self._counts_units(),
+                1.0 if step is None else step, self.tol, piece.indptr, piece.indices, values,
+                certificate, objective, stationary,
             )  # fmt: skip
         return certificate, objective, stationary
 

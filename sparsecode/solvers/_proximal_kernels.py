@@ -4,18 +4,9 @@ import numpy as np
 
 from sparsecode._jit import jit, parallel_jit, prange
 from sparsecode.penalties._dispatch import at, prox, with_alpha
-from sparsecode.solvers._stop_kernels import duality_gap, move
+from sparsecode.solvers._stop_kernels import duality_gap, move, start_correlation
 
-__all__ = ["cel0_macro_batch", "fista_batch", "ista_batch", "start_correlation"]
-
-
-@jit
-def start_correlation(projection, gram, codes, correlation):
-    """Write D(x - zD) into `correlation`."""
-    correlation[:] = projection
-    for j in range(codes.size):
-        if codes[j] != 0.0:
-            move(correlation, gram[j], codes[j])
+__all__ = ["cel0_macro_batch", "fista_batch", "ista_batch"]
 
 
 @jit

@@ -5,7 +5,14 @@ import numpy as np
 from sparsecode._jit import jit, parallel_jit, prange
 from sparsecode.penalties._dispatch import dual_parts, prox, value, with_alpha
 
-__all__ = ["alpha_max_batch", "coordinate_residual", "duality_gap", "is_solved", "move"]
+__all__ = [
+    "alpha_max_batch",
+    "coordinate_residual",
+    "duality_gap",
+    "is_solved",
+    "move",
+    "start_correlation",
+]
 
 
 @jit
@@ -13,6 +20,15 @@ def move(correlation, gram_row, change):
     """Subtract `change` times a Gram row: what a coefficient's move does to all correlations."""
     for j in range(correlation.size):
         correlation[j] -= change * gram_row[j]
+
+
+@jit
+def start_correlation(projection, gram, codes, correlation):
+    """Write D(x - zD) into `correlation`."""
+    correlation[:] = projection
+    for j in range(codes.size):
+        if codes[j] != 0.0:
+            move(correlation, gram[j], codes[j])
 
 
 @jit

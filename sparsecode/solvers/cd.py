@@ -57,6 +57,8 @@ def cd(
         alpha_ratio=alpha_ratio, init=init, max_iter=max_iter, tol=tol, n_threads=n_threads,
     )  # fmt: skip
 
+    problem.refuse_paper_cel0("cd")
+
     def kernel(tile: Tile) -> None:
         cd_batch(
             tile.projections, tile.energies, problem.gram, problem.squared_norms,

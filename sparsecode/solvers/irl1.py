@@ -48,7 +48,7 @@ def irl1(
     -----
     Candès, Wakin & Boyd 2008 (J. Fourier Anal. Appl. 14, 877-905), section 2.2; Ochs,
     Dosovitskiy, Brox & Pock 2015 (SIAM J. Imaging Sci. 8, 331-372) for the general penalty. The
-    penalty needs a finite slope at 0, which l0 and l1/2 lack.
+    slope must be finite at 0 and never grow, which excludes l0, l1/2 and the elastic net.
     """
     problem = Problem(
         X, dictionary, penalty,
@@ -61,7 +61,8 @@ def irl1(
             if formulas(struct(1.0)).slope is not None
         ]
         raise TypeError(
-            f"the penalty of irl1 must have a finite slope at 0, as {', '.join(known)} have; got "
+            f"the penalty of irl1 must have a finite slope that never grows, as "
+            f"{', '.join(known)} have; got "
             f"{type(problem.penalty).__name__}. Use cd."
         )
     step = 1.0 / squared_spectral_norm(problem.atoms)

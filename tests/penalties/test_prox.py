@@ -102,7 +102,7 @@ def test_zero_wins_ties(penalty, threshold):
 @pytest.mark.parametrize("n_ulps", range(-3, 4))
 @given(norm=st.floats(0.3, 3.0), alpha=alphas, offset=st.integers(-4, 4))
 def test_prox_survives_rounding_at_the_critical_step(n_ulps, norm, alpha, offset):
-    """At step 1 / norm**2, that of coordinate descent, one branch divides by rounding errors."""
+    """At step 1 / norm**2, that of coordinate descent, a branch would divide by rounding errors."""
     start = norm * math.sqrt(2 * alpha)
     for penalty, critical, edge in (
         (CEL0(alpha, np.array([norm])), 1 / norm**2, start / norm**2),
@@ -111,9 +111,11 @@ def test_prox_survives_rounding_at_the_critical_step(n_ulps, norm, alpha, offset
     ):
         step = critical + n_ulps * math.ulp(critical)
         v = edge + offset * math.ulp(edge)
-        least = cost(penalty, prox(penalty, v, step, 0), v, step, 0)
+        u = prox(penalty, v, step, 0)
+        least = cost(penalty, u, v, step, 0)
         for rival in (0.0, v):
             assert least <= cost(penalty, rival, v, step, 0) * (1 + 1e-12)
+        assert u in (0.0, v) or isinstance(penalty, SCAD)
 
 
 @every_penalty
