@@ -8,7 +8,7 @@ import numpy as np
 
 from sparsecode.penalties import Penalty
 from sparsecode.solvers import SolverResult
-from sparsecode.solvers._problem import Problem, Tile
+from sparsecode.solvers._problem import Problem, Tile, check_step
 
 from ._rentzeperis_kernels import prox_batch
 
@@ -49,11 +49,13 @@ def published_coder(
     """Code batches as the authors' program does.
 
     Proximal gradient from 0 with the step ``step / (1 + decay * t)`` (the threshold keeps the
-    first step), until the codes of the batch change by less than `rtol` in one iteration:
-    ``||change|| / (0.01 + ||codes||) < rtol`` in spectral norms. The certificates of the result
-    are those of every solver, so they show what the early stop leaves undone.
+    first step; at most 1 / L, beyond which it may diverge), until the codes of the batch change
+    by less than `rtol` in one iteration: ``||change|| / (0.01 + ||codes||) < rtol`` in spectral
+    norms. The certificates of the result are those of every solver, so they show what the early
+    stop leaves undone.
     """
     problem = Problem(X, dictionary, penalty, n_threads=n_threads)
+    step = min(step, check_step(None, problem.atoms))
 
     def kernel(tile: Tile) -> None:
         codes = tile.codes
@@ -68,9 +70,5 @@ def published_coder(
             if change < rtol * (0.01 + code_norm(codes)):
                 break
 
-    return problem.solve(kernel, step=step, met=lambda certificate, _: tile_met(certificate))
-
-
-def tile_met(certificate: np.ndarray) -> np.ndarray:
-    """Count every sample as done: the authors' rule looks at the batch alone."""
-    return np.ones(certificate.size, bool)
+    # every sample counts as done: the authors' rule looks at the batch alone
+    return problem.solve(kernel, step=step, met=lambda certificate, _: certificate >= 0.0)

@@ -153,6 +153,8 @@ def _atom_shape(n_features: int, shape: tuple[int, int] | None) -> tuple[int, in
                 "shape=(height, width)."
             )
         return side, side
+    if np.shape(shape) != (2,):
+        raise ValueError(f"shape must be a pair, height and width; got {shape!r}.")
     height, width = (check_count("shape", size) for size in shape)
     if height * width != n_features:
         raise ValueError(

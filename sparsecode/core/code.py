@@ -117,11 +117,11 @@ class SparseCode:
 
     @classmethod
     def from_dense(cls, array: Any, unit_shape: int | Sequence[int] | None = None) -> SparseCode:
-        """Keep the non-zero entries of a dense array.
+        r"""Keep the non-zero entries of a dense array.
 
         Parameters
         ----------
-        array : array-like of shape (n_samples, *unit_shape) or (n_samples, n_units)
+        array : array-like of shape (n_samples, \*unit_shape) or (n_samples, n_units)
             A bool array gives a binary code, any other a real one. Read in blocks of rows and
             never copied as a whole.
         unit_shape : int or sequence of int, optional
@@ -320,7 +320,7 @@ class SparseCode:
         return self.nnz / (self.n_samples * self.n_units) if self.n_samples else float("nan")
 
     def to_dense(self) -> np.ndarray:
-        """Return an array of shape (n_samples, *unit_shape); bool for a binary code."""
+        r"""Return an array of shape (n_samples, \*unit_shape); bool for a binary code."""
         dense = np.zeros((self.n_samples, self.n_units), self.dtype)
         dense[self._rows(), self.indices] = True if self.values is None else self.values
         return dense.reshape(self.n_samples, *self.unit_shape)

@@ -6,19 +6,19 @@ as an array. ``axis=-1`` is the *population* sparseness, over the units of each 
 the *lifetime* sparseness, over the samples of each unit. Where a measure is 0/0, as for a neuron
 that is silent throughout, it is NaN.
 
-==================  ==========  ==============================================================
-measure             sparser is  fails of the six criteria of Hurley & Rickard [1]_
-==================  ==========  ==============================================================
-gini                higher      none
-treves_rolls        lower       none
-vinje_gallant       higher      Cloning
-hoyer               higher      Cloning
-entropy             lower       Cloning, Babies
-participation_ratio lower       Cloning, Babies
-kappa4              higher      Robin Hood, Cloning, Babies
-excess_kurtosis     higher      Robin Hood, Rising Tide, Babies, Bill Gates if n < 4
-l0                  lower       Robin Hood, Rising Tide, Bill Gates
-==================  ==========  ==============================================================
+===================  ==========  ==============================================================
+measure              sparser is  fails of the six criteria of Hurley & Rickard [1]_
+===================  ==========  ==============================================================
+gini                 higher      none
+treves_rolls         lower       none
+vinje_gallant        higher      Cloning
+hoyer                higher      Cloning
+entropy              lower       Cloning, Babies
+participation_ratio  lower       Cloning, Babies
+kappa4               higher      Robin Hood, Cloning, Babies
+excess_kurtosis      higher      Robin Hood, Rising Tide, Babies, Bill Gates if n < 4
+l0                   lower       Robin Hood, Rising Tide, Bill Gates
+===================  ==========  ==============================================================
 
 With an ``epsilon``, l0 fails Scaling as well.
 

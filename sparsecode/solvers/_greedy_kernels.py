@@ -93,11 +93,11 @@ def omp_batch(projections, energies, gram, norms, n_nonzero, target, codes, n_it
             correlation = projections[i].copy()
             closed[:] = False
             residual = energies[i]
-            floor = energies[i] * np.finfo(codes.dtype).eps
+            floor = 64.0 * np.finfo(codes.dtype).eps * np.sqrt(2.0 * energies[i])
             size = 0
-            while size < n_nonzero and residual > max(target, floor):
+            while size < n_nonzero and residual > target:
                 j = _best_atom(correlation, norms, False, closed)
-                if j < 0:
+                if j < 0 or abs(correlation[j]) <= floor * norms[j]:  # an exact fit
                     break
                 closed[j] = True
                 fresh = np.float64(gram[j, j])

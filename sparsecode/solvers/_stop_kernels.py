@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sparsecode._jit import jit, parallel_jit, prange
+from sparsecode._jit import jit
 from sparsecode.penalties._dispatch import dual_parts, prox, value, with_alpha
 
 __all__ = [
@@ -98,13 +98,14 @@ def _silent(projection, squared_norm, penalty, alpha, j):
     return prox(with_alpha(penalty, alpha), step * projection, step, j) == 0.0
 
 
-@parallel_jit
+@jit
 def alpha_max_batch(projections, squared_norms, penalty, alphas):
     """Bisect, per sample, for the smallest alpha at which no atom wants to leave 0.
 
-    Holds for every penalty that grows with alpha; exact to one unit in the last place.
+    Holds for every penalty that grows with alpha; exact to one unit in the last place. Not
+    parallel: it is a small part of solving, and parallel kernels take seconds to compile.
     """
-    for i in prange(projections.shape[0]):
+    for i in range(projections.shape[0]):
         alpha = 0.0
         for j in range(projections.shape[1]):
             projection = np.float64(projections[i, j])

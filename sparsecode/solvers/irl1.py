@@ -48,7 +48,9 @@ def irl1(
     -----
     Candès, Wakin & Boyd 2008 (J. Fourier Anal. Appl. 14, 877-905), section 2.2; Ochs,
     Dosovitskiy, Brox & Pock 2015 (SIAM J. Imaging Sci. 8, 331-372) for the general penalty. The
-    slope must be finite at 0 and never grow, which excludes l0, l1/2 and the elastic net.
+    slope must be finite at 0 and never grow, which excludes l0, l1/2 and the elastic net. It
+    ends at a critical point; where the penalty is more concave than the data term is convex, the
+    prox residual may show that a larger move would still pay.
     """
     problem = Problem(
         X, dictionary, penalty,

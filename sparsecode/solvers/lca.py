@@ -79,7 +79,8 @@ def lca(
     Notes
     -----
     Rozell, Johnson, Baraniuk & Olshausen 2008 (Neural Comput. 20, 2526-2563), eqs. 3.1 and
-    3.3. With the hard threshold the equilibria are the coordinate-stationary points of l0.
+    3.3. With the hard threshold the equilibria are the coordinate-stationary points of l0, and
+    atoms that are nearly the same may cross the threshold together without end.
     """
     problem = Problem(
         X, dictionary, penalty,

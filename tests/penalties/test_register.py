@@ -42,10 +42,10 @@ def capped_value(penalty, u, j):
 
 
 @pytest.fixture
-def capped_l1():
+def registered_by_hand():
     """Register CappedL1 for one test."""
     known = dict(_dispatch._FORMULAS)
-    register(CappedL1, "capped_l1", prox=capped_prox, value=capped_value)
+    register(CappedL1, "registered_by_hand", prox=capped_prox, value=capped_value)
     yield CappedL1
     _dispatch._FORMULAS.clear()
     _dispatch._FORMULAS.update(known)
@@ -58,13 +58,13 @@ def problem():
     return rng.normal(size=(5, 8)), dictionary
 
 
-@pytest.mark.usefixtures("capped_l1")
+@pytest.mark.usefixtures("registered_by_hand")
 def test_it_is_known_by_name():
-    assert registered()["capped_l1"] is CappedL1
-    assert make("capped_l1", 0.3, top=2.0) == CappedL1(0.3, 2.0)
+    assert registered()["registered_by_hand"] is CappedL1
+    assert make("registered_by_hand", 0.3, top=2.0) == CappedL1(0.3, 2.0)
 
 
-@pytest.mark.usefixtures("capped_l1")
+@pytest.mark.usefixtures("registered_by_hand")
 def test_it_works_in_python_and_in_kernels():
     penalty = check_penalty(CappedL1(0.4, weights=[1.0, 2.0]), np.ones(2))
     points, steps = np.linspace(-3, 3, 61), np.array([0.3, 1.0, 3.0])
@@ -82,10 +82,10 @@ def test_it_works_in_python_and_in_kernels():
                 assert least <= np.min((rivals - v) ** 2 / (2 * step) + costs) + 1e-12
 
 
-@pytest.mark.usefixtures("capped_l1")
+@pytest.mark.usefixtures("registered_by_hand")
 def test_solvers_take_it(problem):
     X, dictionary = problem
-    result = cd(X, dictionary, "capped_l1", alpha_ratio=0.3, tol=1e-9)
+    result = cd(X, dictionary, "registered_by_hand", alpha_ratio=0.3, tol=1e-9)
     assert result.converged.all()
     assert 0 < result.code.density < 1
     squared_norms = (dictionary**2).sum(axis=1)
@@ -97,7 +97,7 @@ def test_solvers_take_it(problem):
             moved = prox(CappedL1(alpha), u + step * correlation[j], step, j)
             assert moved == pytest.approx(u, abs=1e-7)
 
-    assert cd(X, dictionary, "capped_l1", alpha_ratio=1.0).code.nnz == 0
+    assert cd(X, dictionary, "registered_by_hand", alpha_ratio=1.0).code.nnz == 0
     lasso = cd(X, dictionary, CappedL1(0.3, top=1e6), tol=1e-9).code.to_dense()
     correlations = (X - lasso @ dictionary) @ dictionary.T
     assert np.abs(correlations).max() <= 0.3 + 1e-6
@@ -123,9 +123,9 @@ def test_a_struct_without_the_common_fields_is_refused():
     assert not {"bare", "float"} & set(registered())
 
 
-@pytest.mark.usefixtures("capped_l1")
+@pytest.mark.usefixtures("registered_by_hand")
 def test_a_name_is_given_once_but_a_struct_may_be_registered_again():
     with pytest.raises(ValueError, match="the penalty name must be new; 'l1' is taken"):
         register(CappedL1, "l1", prox=capped_prox, value=capped_value)
-    register(CappedL1, "capped_l1", prox=capped_prox, value=capped_value)
-    assert registered()["capped_l1"] is CappedL1
+    register(CappedL1, "registered_by_hand", prox=capped_prox, value=capped_value)
+    assert registered()["registered_by_hand"] is CappedL1

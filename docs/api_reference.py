@@ -1,0 +1,147 @@
+"""The API reference: one table, from which the pages are written.
+
+``tests/test_public_api.py`` compares it with the ``__all__`` of every public module. Penalties
+come from their registry, so that a new one needs no edit here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sparsecode import penalties
+
+__all__ = ["API", "Section", "write"]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One page: a public module, what it is for, and its names by group."""
+
+    module: str
+    title: str
+    groups: dict[str, tuple[str, ...]]
+
+    @property
+    def names(self) -> set[str]:
+        """Return every name on the page."""
+        return {name for group in self.groups.values() for name in group}
+
+
+API = (
+    Section(
+        "sparsecode.core",
+        "Sparse codes",
+        {
+            "The code": ("SparseCode",),
+            "Operations": ("intersection", "jaccard", "overlap", "top_k", "union"),
+            "Dictionaries": (
+                "babel",
+                "coherence",
+                "gram",
+                "match",
+                "Match",
+                "normalize",
+                "reconstruct",
+                "reconstruct_tiles",
+            ),
+            "Files": (
+                "atomic_path",
+                "load_arrays",
+                "load_code",
+                "load_json",
+                "load_metadata",
+                "save_arrays",
+                "save_code",
+                "save_json",
+                "write_bytes",
+            ),
+            "Random streams": ("Streams",),
+        },
+    ),
+    Section(
+        "sparsecode.core.measures",
+        "Measures of sparseness",
+        {
+            "Measures": (
+                "entropy",
+                "excess_kurtosis",
+                "gini",
+                "hoyer",
+                "kappa4",
+                "l0",
+                "participation_ratio",
+                "treves_rolls",
+                "vinje_gallant",
+            ),
+            "Over units and over samples": ("lifetime", "population", "summary"),
+            "Constants": ("HIGHER_IS_SPARSER",),
+        },
+    ),
+    Section(
+        "sparsecode.penalties",
+        "Penalties",
+        {
+            "Structs": tuple(struct.__name__ for struct in penalties.registered().values()),
+            "Evaluate": ("prox", "value"),
+            "Choose": ("check_penalty", "make", "paper", "Penalty", "register", "registered"),
+        },
+    ),
+    Section(
+        "sparsecode.solvers",
+        "Solvers",
+        {
+            "With a penalty": ("cd", "cel0_macro", "fista", "iht", "irl1", "ista", "lca"),
+            "With a number of atoms": ("htp", "mp", "omp"),
+            "Result": ("SolverResult", "certify"),
+            "Choose": ("alpha_for_density", "alpha_max", "get", "registered"),
+            "Time course": ("lca_time_course", "LCATimeCourse"),
+        },
+    ),
+    Section(
+        "sparsecode.learning",
+        "Dictionary learning",
+        {"Learners": ("olshausen_field",), "Result": ("LearningResult",)},
+    ),
+    Section(
+        "sparsecode.datasets",
+        "Data",
+        {
+            "Without network": ("load_digits16", "natural_images", "planted_codes"),
+            "Opt-in downloads": ("load_mnist", "load_olshausen_field", "load_van_hateren"),
+            "Prepare": ("extract_patches", "normalize_local_contrast", "patch_batches", "whiten"),
+            "Results": ("ImageSet", "LabelledImages", "PlantedCodes"),
+            "Constants": ("RENTZEPERIS_NUMBERS",),
+        },
+    ),
+    Section(
+        "sparsecode.plotting",
+        "Figures",
+        {
+            "Draw": ("codes_raster", "mse_against_density", "penalty_curves", "receptive_fields"),
+            "Constants": ("COLORS", "MARKERS"),
+        },
+    ),
+    Section("sparsecode", "The installation", {"Report": ("show_versions",)}),
+)
+
+
+def write(folder: Path) -> None:
+    """Write one page a module into `folder`, and an index of them."""
+    folder.mkdir(exist_ok=True)
+    for section in API:
+        lines = [
+            f"{section.title}: ``{section.module}``",
+            "=" * (len(section.title) + len(section.module) + 6),
+            "",
+            f".. automodule:: {section.module}",
+            f".. currentmodule:: {section.module}",
+            "",
+        ]
+        for title, names in section.groups.items():
+            lines += [title, "-" * len(title), "", ".. autosummary::", "   :toctree: objects", ""]
+            lines += [*(f"   {name}" for name in names), ""]
+        (folder / f"{section.module}.rst").write_text("\n".join(lines), encoding="utf8")
+    index = ["API reference", "=============", "", ".. toctree::", "   :maxdepth: 1", ""]
+    index += [f"   {section.module}" for section in API]
+    (folder / "index.rst").write_text("\n".join([*index, ""]), encoding="utf8")

@@ -1,0 +1,89 @@
+"""How the docs are built: offline, with warnings as errors."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parent
+ROOT = DOCS.parent
+sys.path[:0] = [str(ROOT), str(DOCS), str(DOCS / "_ext")]
+os.environ["PYTHONPATH"] = str(ROOT)  # the notebooks' kernels import `experiments` too
+
+from sparsecode._cache import use_hashed_numba_cache  # noqa: E402
+
+use_hashed_numba_cache()
+
+import api_reference  # noqa: E402
+
+import sparsecode  # noqa: E402
+
+project = "sparsecode"
+author = copyright = "The sparsecode developers"
+version = release = sparsecode.__version__
+
+extensions = [
+    "mathml",
+    "myst_nb",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
+    "sphinxcontrib.bibtex",
+]
+exclude_patterns = ["_build", "_generated", "gallery", "gallery_built/*.ipynb"]
+templates_path = ["_templates"]
+html_theme = "pydata_sphinx_theme"
+html_title = project
+html_math_renderer = "mathml"
+html_static_path = ["_static"]
+html_css_files = ["formula.css"]
+html_theme_options = {"show_prev_next": False, "navigation_with_keys": False}
+html_show_sourcelink = False
+default_role = "code"
+
+# What is generated from the package: the API pages and the changes since the last release.
+api_reference.write(DOCS / "api")
+autosummary_generate = True
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+
+(DOCS / "_generated").mkdir(exist_ok=True)
+_unreleased = subprocess.run(
+    [sys.executable, "-m", "towncrier", "build", "--draft", "--version", "Next", "--date", "open"],
+    cwd=ROOT, capture_output=True, text=True, check=True,
+).stdout  # fmt: skip
+(DOCS / "_generated" / "unreleased.md").write_text(_unreleased, encoding="utf8")
+
+bibtex_bibfiles = ["references.bib"]
+bibtex_reference_style = "author_year"
+
+# Notebooks are text; they run when the docs are built.
+myst_enable_extensions = ["deflist", "dollarmath"]
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 180
+nb_merge_streams = True
+
+sphinx_gallery_conf = {
+    "examples_dirs": "gallery",
+    "gallery_dirs": "gallery_built",
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "remove_config_comments": True,
+    "show_signature": False,
+    "write_computation_times": False,
+}
+
+
+def _skip(app, what, name, obj, skip, options):
+    """Leave out what a named tuple adds to every field; its parameters say it better."""
+    return skip or (getattr(obj, "__doc__", None) or "").startswith("Alias for field number")
+
+
+def setup(app):
+    """Connect the rule above."""
+    app.connect("autodoc-skip-member", _skip)
