@@ -116,7 +116,8 @@ def olshausen_field(
 
     On whitened images of variance 0.1 a rate of 5 to 10 with a decay of 0.01 to 0.02 forms
     receptive fields within some 300 batches of 250 patches: large first steps shake atoms out of
-    poor local minima, small last ones average their noise away.
+    poor local minima, small last ones average their noise away. At a constant rate of 10 the atoms
+    of l0, CEL0 and l1/2 stay noise, for their large coefficients make large steps.
 
     References
     ----------
