@@ -103,7 +103,7 @@ def coders(config: Config) -> list[Coder]:
         for n_threads in (1, 2)
     ]
     found.append(Coder("scikit-learn", "BSD-3", 1, np.float64, 1e-8, slow, _scikit_learn))
-    for name, make, tol in (("celer", _celer, 1e-6), ("skglm", _skglm, 1e-7)):
+    for name, make, tol in (("celer", _celer, 1e-6), ("skglm", _skglm, 1e-9)):
         if find_spec(name):
             encode = _per_sample(make, tol)
             found.append(Coder(name, "BSD-3", 1, np.float64, tol, single, encode))

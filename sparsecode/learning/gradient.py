@@ -85,7 +85,8 @@ def olshausen_field(
     progress : bool, default=False
         Whether to show a progress bar; needs tqdm.
     rng : Generator, int or None
-        Source of the initial atoms and of the order of samples drawn from an array.
+        Source of the initial atoms and of the order of samples drawn from an array. Not the seed
+        that planted a known dictionary: equal seeds would draw equal atoms.
     n_threads : int, optional
         Passed to the solver. The result is the same, bit by bit, for every number.
 

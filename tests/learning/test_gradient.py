@@ -144,19 +144,24 @@ def test_dead_atoms_become_the_largest_residuals(batches, atoms):
     np.testing.assert_array_equal(kept.dictionary[-2:], start[-2:])
 
 
-def test_no_more_atoms_are_replaced_than_there_are_samples_to_take(atoms):
+def test_samples_to_take_are_shared_out_fairly_among_the_dead(atoms):
     X = np.zeros((3, N_FEATURES))
     X[:2] = 1e-3  # too faint for any atom; the third is nothing at all
-    result = olshausen_field([X] * 3, atoms, L1(1.0), dead_after=1)
+    result = olshausen_field([X] * 3, atoms, L1(1.0), dead_after=2)
     assert result.history["n_silent"].tolist() == [N_ATOMS] * 3
-    assert result.history["n_replaced"].tolist() == [2] * 3
+    assert result.history["n_replaced"].tolist() == [0, 2, 2]
+    replaced = ~np.isclose(result.dictionary, atoms).all(axis=1)
+    assert np.flatnonzero(replaced).tolist() == [0, 1, 2, 3]
 
 
 def test_an_atom_in_use_now_and_then_is_alive(atoms):
-    used, silent = atoms[:1], np.zeros((1, N_FEATURES))
-    stream = [used, silent, silent, used, silent, silent]
-    result = olshausen_field(stream, atoms[:1], L1(0.1), dead_after=3)
-    assert result.history["n_replaced"].sum() == 0
+    used, faint = atoms[:1], 1e-3 * atoms[1:2]
+    stream = [used, faint, faint, used, faint, faint]
+    alive = olshausen_field(stream, atoms[:1], L1(0.1), dead_after=3)
+    assert alive.history["n_silent"].tolist() == [0, 1, 1, 0, 1, 1]
+    assert alive.history["n_replaced"].sum() == 0
+    dead = olshausen_field(stream, atoms[:1], L1(0.1), dead_after=2)
+    assert dead.history["n_replaced"][:3].tolist() == [0, 0, 1]
 
 
 # Streams
