@@ -8,7 +8,7 @@ import numpy as np
 
 from sparsecode.penalties import Penalty
 from sparsecode.solvers import SolverResult
-from sparsecode.solvers._problem import Problem, Tile, check_step
+from sparsecode.solvers._problem import Problem, Tile
 
 from ._rentzeperis_kernels import prox_batch
 
@@ -55,7 +55,7 @@ def published_coder(
     stop leaves undone.
     """
     problem = Problem(X, dictionary, penalty, n_threads=n_threads)
-    step = min(step, check_step(None, problem.atoms))
+    step = min(step, problem.check_step(None))
 
     def kernel(tile: Tile) -> None:
         codes = tile.codes

@@ -244,7 +244,8 @@ def claims(record: Record) -> list[Claim]:
         ),
         Claim(
             "Receptive fields are localised and oriented under every penalty",
-            "Rentzeperis et al. 2023", "all four", f"at least {100 * fraction.min():.0f} % of the atoms",
+            "Rentzeperis et al. 2023", "all four",
+            f"at least {100 * fraction.min():.0f} % of the atoms",
             Verdict.CAVEAT if fraction.min() > 0.5 else Verdict.NOT_REPRODUCED,
             f"Judged against white noise by spread and spectrum, not by Gabor fits; {small}",
             preset="quick",

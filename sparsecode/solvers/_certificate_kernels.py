@@ -3,8 +3,8 @@
 import numpy as np
 
 from sparsecode._jit import jit, parallel_jit, prange
-from sparsecode.penalties._dispatch import prox, value, with_alpha
-from sparsecode.solvers._stop_kernels import coordinate_residual, duality_gap
+from sparsecode.penalties._dispatch import value, with_alpha
+from sparsecode.solvers._stop_kernels import duality_gap, largest_magnitude, prox_residual
 
 __all__ = ["certify_batch", "residual_batch", "support_residual_batch"]
 
@@ -24,57 +24,56 @@ def residual_batch(X, dictionary, indptr, indices, values, residuals):
 
 @jit
 def _certify_sample(
-    projection, correlation, energy, squared_norms, penalty, convex, counts_units, step, tol,
-    indices, values,
+    projection, correlation, energy, squared_norms, penalty, convex, step, tol,
+    first, last, indices, values,
 ):  # fmt: skip
-    """Return certificate, penalty and coordinate-stationarity of one sample."""
+    """Return certificate, penalty and stationarity of the code at positions first to last."""
     codes = np.zeros(projection.size)
     cost = 0.0
-    for position in range(indices.size):
+    for position in range(first, last):
         codes[indices[position]] = values[position]
         cost += value(penalty, values[position], indices[position])
-    scale = np.max(np.abs(projection))
-    if scale == 0.0:
-        size = np.max(np.abs(codes))
-        return size, cost, size == 0.0
+    scale = largest_magnitude(projection)
+    if scale == 0.0:  # no atom sees the sample
+        return (0.0 if first == last else np.inf), cost, first == last
     if convex:
-        _, gap = duality_gap(projection, correlation, energy, penalty, codes)
-        certificate = max(gap, 0.0) / energy
-    else:
-        largest = 0.0
-        for j in range(codes.size):
-            moved = prox(penalty, codes[j] + step * correlation[j], step, j)
-            largest = max(largest, abs(moved - codes[j]))
-        certificate = largest / (step * scale)
-    is_stationary = False
-    if counts_units:
-        residual = coordinate_residual(correlation, squared_norms, penalty, codes)
-        is_stationary = residual <= tol * scale
-    return certificate, cost, is_stationary
+        gap = duality_gap(projection, correlation, energy, penalty, codes)[1]
+        return max(gap, 0.0) / energy, cost, False
+    certificate = prox_residual(correlation, squared_norms, penalty, step, codes) / scale
+    coordinate = prox_residual(correlation, squared_norms, penalty, 0.0, codes) / scale
+    return certificate, cost, coordinate <= tol
 
 
 @parallel_jit
 def certify_batch(
     projections, correlations, energies, residual_energies, squared_norms, penalty, alphas,
-    convex, counts_units, step, tol, indptr, indices, values, certificates, objectives, stationary,
+    convex, step, tol, indptr, indices, values, certificates, objectives, stationary,
 ):  # fmt: skip
     """Measure every sample: relative gap if convex, else the prox residual at `step`."""
-    for i in prange(len(projections)):
-        row = slice(indptr[i], indptr[i + 1])
+    for i in prange(projections.shape[0]):
         certificates[i], cost, stationary[i] = _certify_sample(
             projections[i], correlations[i], energies[i], squared_norms,
-            with_alpha(penalty, alphas[i]), convex, counts_units, step, tol, indices[row],
-            values[row],
+            with_alpha(penalty, alphas[i]), convex, step, tol, indptr[i], indptr[i + 1],
+            indices, values,
         )  # fmt: skip
         objectives[i] = residual_energies[i] + cost
+
+
+@jit
+def _support_residual(projection, correlation, first, last, indices):
+    largest = 0.0
+    for position in range(first, last):
+        largest = max(largest, abs(correlation[indices[position]]))
+    scale = largest_magnitude(projection)
+    if scale == 0.0:  # no atom sees the sample
+        return 0.0 if first == last else np.inf
+    return largest / scale
 
 
 @parallel_jit
 def support_residual_batch(projections, correlations, indptr, indices, certificates):
     """Measure ||D_S r|| / ||Dx|| over the support S of every sample, in maximum norms."""
     for i in prange(projections.shape[0]):
-        largest = 0.0
-        for position in range(indptr[i], indptr[i + 1]):
-            largest = max(largest, abs(correlations[i, indices[position]]))
-        scale = np.max(np.abs(projections[i]))
-        certificates[i] = largest / scale if scale > 0.0 else 0.0
+        certificates[i] = _support_residual(
+            projections[i], correlations[i], indptr[i], indptr[i + 1], indices
+        )

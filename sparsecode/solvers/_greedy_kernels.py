@@ -3,13 +3,12 @@
 import numpy as np
 
 from sparsecode._jit import jit, parallel_jit, prange
-from sparsecode.solvers._selection_kernels import largest
-from sparsecode.solvers._stop_kernels import move, start_correlation
+from sparsecode.solvers._stop_kernels import largest_magnitude, move, start_correlation
 
 __all__ = ["htp_batch", "mp_batch", "niht_batch", "omp_batch", "positive_omp_batch"]
 
-#: Sweeps of a refit with non-negative coefficients.
-MAX_SWEEPS = 10_000
+#: Samples that share one workspace. Fixed, so that results do not depend on the threads.
+CHUNK = 16
 
 
 @jit
@@ -32,280 +31,361 @@ def _best_atom(correlation, norms, positive, closed):
     return best
 
 
+@jit
+def _mp_sample(projection, energy, gram, norms, positive, n_nonzero, target, max_iter, codes):
+    correlation = projection.copy()
+    closed = np.zeros(codes.size, np.bool_)
+    floor = energy * np.finfo(codes.dtype).eps ** 2
+    residual = energy
+    active = 0
+    for iteration in range(max_iter):
+        j = _best_atom(correlation, norms, positive, closed)
+        if residual <= max(target, floor) or j < 0 or (codes[j] == 0.0 and active == n_nonzero):
+            return iteration
+        change = correlation[j] / (norms[j] * norms[j])
+        if abs(change) * norms[j] <= np.sqrt(2.0 * floor):
+            return iteration
+        before = codes[j]
+        codes[j] = before + change
+        active += int(before == 0.0) - int(codes[j] == 0.0)
+        residual -= 0.5 * np.float64(change) * np.float64(correlation[j])
+        move(correlation, gram[j], codes[j] - before)
+    return max_iter
+
+
 @parallel_jit
 def mp_batch(
     projections, energies, gram, norms, positive, n_nonzero, target, max_iter, codes, n_iter
 ):
     """Pursue every sample of a tile by matching; `target` is a residual energy."""
     for i in prange(codes.shape[0]):
-        correlation = projections[i].copy()
-        closed = np.zeros(correlation.size, np.bool_)
-        residual = energies[i]
-        floor = energies[i] * np.finfo(codes.dtype).eps ** 2
-        active = 0
-        for iteration in range(max_iter):
-            if residual <= max(target, floor):
-                break
-            j = _best_atom(correlation, norms, positive, closed)
-            if j < 0 or (codes[i, j] == 0.0 and active == n_nonzero):
-                break
-            change = correlation[j] / (norms[j] * norms[j])
-            if abs(change) * norms[j] <= np.sqrt(2.0 * floor):
-                break
-            before = codes[i, j]
-            codes[i, j] = before + change
-            active += int(before == 0.0) - int(codes[i, j] == 0.0)
-            residual -= 0.5 * np.float64(change) * np.float64(correlation[j])
-            move(correlation, gram[j], codes[i, j] - before)
-            n_iter[i] = iteration + 1
+        n_iter[i] = _mp_sample(
+            projections[i], energies[i], gram, norms, positive, n_nonzero, target, max_iter,
+            codes[i],
+        )  # fmt: skip
 
 
 @jit
-def _back_substitute(rows, chosen, size, moments, codes):
-    """Solve for the coefficients of the chosen atoms from their orthogonalised rows."""
-    solution = np.empty(size)
-    for a in range(size - 1, -1, -1):
-        total = moments[a]
-        for b in range(a + 1, size):
-            total -= rows[a, chosen[b]] * solution[b]
-        solution[a] = total / rows[a, chosen[a]]
-    for a in range(size):
-        codes[chosen[a]] = solution[a]
-
-
-@parallel_jit
-def omp_batch(projections, energies, gram, norms, n_nonzero, target, codes, n_iter):
-    """Orthogonal matching pursuit on every sample of a tile; `target` is a residual energy.
+def _omp_sample(
+    projection, energy, gram, norms, n_nonzero, target, rows, chosen, moments, closed, correlation,
+    codes,
+):  # fmt: skip
+    """Pursue one sample; return the atoms chosen.
 
     Row a of `rows` holds the inner products of all atoms with the a-th chosen atom made
     orthonormal to those before it. These rows are the columns of the progressive Cholesky
     factor and the updates of the correlations at once, so each step reads one Gram row.
     """
-    n_atoms = codes.shape[1]
-    chunk_size = 16
-    for chunk in prange((codes.shape[0] + chunk_size - 1) // chunk_size):
-        rows = np.empty((n_nonzero, n_atoms), codes.dtype)
-        chosen = np.empty(n_nonzero, np.int64)
-        moments = np.empty(n_nonzero)
-        closed = np.empty(n_atoms, np.bool_)
-        novelty = _novelty(codes.dtype)
-        for i in range(chunk * chunk_size, min((chunk + 1) * chunk_size, codes.shape[0])):
-            correlation = projections[i].copy()
-            closed[:] = False
-            residual = energies[i]
-            floor = 64.0 * np.finfo(codes.dtype).eps * np.sqrt(2.0 * energies[i])
-            size = 0
-            while size < n_nonzero and residual > target:
-                j = _best_atom(correlation, norms, False, closed)
-                if j < 0 or abs(correlation[j]) <= floor * norms[j]:  # an exact fit
-                    break
-                closed[j] = True
-                fresh = np.float64(gram[j, j])
-                for a in range(size):
-                    fresh -= np.float64(rows[a, j]) ** 2
-                if fresh <= novelty * gram[j, j]:  # spanned by the atoms chosen before
-                    continue
-                row = rows[size]
-                row[:] = gram[j]
-                for a in range(size):
-                    move(row, rows[a], rows[a, j])
-                inverse = codes.dtype.type(1.0 / np.sqrt(fresh))
-                for f in range(n_atoms):
-                    row[f] *= inverse
-                moment = np.float64(correlation[j]) * inverse
-                move(correlation, row, codes.dtype.type(moment))
-                residual -= 0.5 * moment * moment
-                moments[size] = moment
-                chosen[size] = j
-                size += 1
-            _back_substitute(rows, chosen, size, moments, codes[i])
-            n_iter[i] = size
-
-
-@jit
-def _refit_positive(gram, squared_norms, members, goal, correlation, codes):
-    """Descend over `members` with non-negative coefficients until no move exceeds `goal`."""
-    for _ in range(MAX_SWEEPS):
-        largest = 0.0
-        for j in members:
-            moved = max(codes[j] + correlation[j] / squared_norms[j], 0.0)
-            change = codes.dtype.type(moved) - codes[j]
-            if change != 0.0:
-                codes[j] += change
-                move(correlation, gram[j], change)
-                largest = max(largest, abs(change) * squared_norms[j])
-        if largest <= goal:
+    novelty = _novelty(codes.dtype)
+    rounding = energy * np.finfo(codes.dtype).eps
+    floor = 64.0 * np.finfo(codes.dtype).eps * np.sqrt(2.0 * energy)
+    for j in range(codes.size):
+        correlation[j] = projection[j]
+        closed[j] = False
+    residual = energy
+    size = 0
+    # the recursion of the residual rounds: stop where it is surely below the target
+    while size < n_nonzero and residual > target - 4.0 * rounding:
+        j = _best_atom(correlation, norms, False, closed)
+        if j < 0 or abs(correlation[j]) <= floor * norms[j]:  # an exact fit
             break
-
-
-@parallel_jit
-def positive_omp_batch(projections, energies, gram, norms, n_nonzero, target, tol, codes, n_iter):
-    """Orthogonal matching pursuit with non-negative coefficients, refitted at every step."""
-    n_atoms = codes.shape[1]
-    for i in prange(codes.shape[0]):
-        correlation = projections[i].copy()
-        closed = np.zeros(n_atoms, np.bool_)
-        members = np.empty(n_atoms, np.int64)
-        squared_norms = norms * norms
-        goal = 0.1 * tol * np.max(np.abs(projections[i]))
-        floor = goal / np.sqrt(np.max(squared_norms))
-        size = 0
-        active = 0
-        residual = energies[i]
-        while active < n_nonzero and residual > target and size < n_atoms:
-            j = _best_atom(correlation, norms, True, closed)
-            if j < 0 or correlation[j] / norms[j] <= floor:
-                break
-            closed[j] = True
-            members[size] = j
-            size += 1
-            _refit_positive(gram, squared_norms, members[:size], goal, correlation, codes[i])
-            active = 0
-            residual = energies[i]
-            for k in members[:size]:
-                z = np.float64(codes[i, k])
-                active += int(z > 0.0)
-                residual -= 0.5 * z * (np.float64(projections[i, k]) + correlation[k])
-            n_iter[i] += 1
+        closed[j] = True
+        fresh = np.float64(gram[j, j])
+        for a in range(size):
+            fresh -= np.float64(rows[a, j]) ** 2
+        if fresh <= novelty * gram[j, j]:  # spanned by the atoms chosen before
+            continue
+        row = rows[size]
+        inverse = codes.dtype.type(1.0 / np.sqrt(fresh))
+        for f in range(codes.size):
+            row[f] = gram[j, f]
+        for a in range(size):
+            move(row, rows[a], rows[a, j])
+        for f in range(codes.size):
+            row[f] *= inverse
+        moment = np.float64(correlation[j]) * inverse
+        move(correlation, row, codes.dtype.type(moment))
+        residual -= 0.5 * moment * moment
+        moments[size] = moment
+        chosen[size] = j
+        size += 1
+    for a in range(size - 1, -1, -1):  # substitute back
+        for b in range(a + 1, size):
+            moments[a] -= rows[a, chosen[b]] * moments[b]
+        moments[a] /= rows[a, chosen[a]]
+        codes[chosen[a]] = moments[a]
+    return size
 
 
 @jit
-def _keep_largest(values, n_nonzero, positive, keep):
-    """Mark the `n_nonzero` largest magnitudes (values, if positive); ties go to lower indices."""
+def _omp_chunk(first, last, projections, energies, gram, norms, n_nonzero, target, codes, n_iter):
+    n_atoms = codes.shape[1]
+    rows = np.empty((n_nonzero, n_atoms), codes.dtype)
     chosen = np.empty(n_nonzero, np.int64)
-    scores = np.empty_like(values)
-    for j in range(values.size):
-        scores[j] = values[j] if positive else abs(values[j])
-        keep[j] = False
-    for position in range(largest(scores, n_nonzero, chosen)):
-        keep[chosen[position]] = True
-
-
-@jit
-def _curvature(gram, direction, support):
-    """Return ||direction restricted to `support`, times D||^2."""
-    total = 0.0
-    for a in range(support.size):
-        if support[a] and direction[a] != 0.0:
-            inner = 0.0
-            for b in range(support.size):
-                if support[b]:
-                    inner += gram[a, b] * np.float64(direction[b])
-            total += direction[a] * inner
-    return total
+    moments = np.empty(n_nonzero)
+    closed = np.empty(n_atoms, np.bool_)
+    correlation = np.empty(n_atoms, codes.dtype)
+    for i in range(first, last):
+        n_iter[i] = _omp_sample(
+            projections[i], energies[i], gram, norms, n_nonzero, target, rows, chosen, moments,
+            closed, correlation, codes[i],
+        )  # fmt: skip
 
 
 @parallel_jit
-def niht_batch(projections, gram, positive, n_nonzero, step, max_iter, tol, codes, n_iter):
-    """Hard-threshold every sample to `n_nonzero`; a `step` of 0 asks for the normalised one."""
-    n_atoms = codes.shape[1]
-    for i in prange(codes.shape[0]):
-        correlation = np.empty_like(codes[i])
-        start_correlation(projections[i], gram, codes[i], correlation)
-        keep = np.empty(n_atoms, np.bool_)
-        support = codes[i] != 0.0
-        if not support.any():
-            _keep_largest(correlation, n_nonzero, positive, support)
-        goal = tol * np.max(np.abs(projections[i]))
-        trial = np.empty_like(codes[i])
-        n_iter[i] = max_iter
-        for iteration in range(max_iter):
-            size = step
-            if step == 0.0:
-                curvature = _curvature(gram, correlation, support)
-                energy = 0.0
-                for j in range(n_atoms):
-                    if support[j]:
-                        energy += np.float64(correlation[j]) ** 2
-                size = energy / curvature if curvature > 0.0 else 1.0
-            while True:
-                for j in range(n_atoms):
-                    trial[j] = codes[i, j] + size * correlation[j]
-                _keep_largest(trial, n_nonzero, positive, keep)
-                same = True
-                length = 0.0
-                for j in range(n_atoms):
-                    if not keep[j]:
-                        trial[j] = 0.0
-                    same = same and keep[j] == support[j]
-                    length += np.float64(trial[j] - codes[i, j]) ** 2
-                if step > 0.0 or same or length == 0.0:
-                    break
-                stretched = _curvature(gram, trial - codes[i], keep | support)
-                if size * stretched <= 0.99 * length:
-                    break
-                size *= 0.5
-            largest = 0.0
-            for j in range(n_atoms):
-                if trial[j] != 0.0 or codes[i, j] != 0.0:
-                    largest = max(largest, abs(trial[j] - codes[i, j]) / size)
-            if largest <= goal:
-                n_iter[i] = iteration
-                break
-            for j in range(n_atoms):
-                change = trial[j] - codes[i, j]
-                if change != 0.0:
-                    codes[i, j] = trial[j]
-                    move(correlation, gram[j], change)
-                support[j] = keep[j]
+def omp_batch(projections, energies, gram, norms, n_nonzero, target, codes, n_iter):
+    """Orthogonal matching pursuit on every sample of a tile; `target` is a residual energy."""
+    n_samples = codes.shape[0]
+    for chunk in prange((n_samples + CHUNK - 1) // CHUNK):
+        _omp_chunk(
+            chunk * CHUNK, min((chunk + 1) * CHUNK, n_samples), projections, energies, gram,
+            norms, n_nonzero, target, codes, n_iter,
+        )  # fmt: skip
 
 
 @jit
 def _least_squares(gram, projection, support, codes):
     """Write the least-squares coefficients of `support`; dependent atoms get 0."""
-    members = np.flatnonzero(support)
-    size = members.size
-    factor = np.zeros((size, size))
-    moments = np.zeros(size)
-    used = 0
+    members = np.empty(codes.size, np.int64)
+    size = 0
+    for j in range(codes.size):
+        codes[j] = 0.0
+        if support[j]:
+            members[size] = j
+            size += 1
+    factor = np.empty((size, size))
+    moments = np.empty(size)
     novelty = _novelty(codes.dtype)
-    for j in members:
+    used = 0
+    for position in range(size):
+        j = members[position]
         row = factor[used]
-        for a in range(used):
-            total = np.float64(gram[j, members[a]])
-            for b in range(a):
-                total -= row[b] * factor[a, b]
-            row[a] = total / factor[a, a]
         fresh = np.float64(gram[j, j])
+        moment = np.float64(projection[j])
         for a in range(used):
+            inner = np.float64(gram[j, members[a]])
+            for b in range(a):
+                inner -= row[b] * factor[a, b]
+            row[a] = inner / factor[a, a]
             fresh -= row[a] * row[a]
+            moment -= row[a] * moments[a]
         if fresh <= novelty * gram[j, j]:
             continue
         row[used] = np.sqrt(fresh)
-        total = np.float64(projection[j])
-        for a in range(used):
-            total -= row[a] * moments[a]
-        moments[used] = total / row[used]
+        moments[used] = moment / row[used]
         members[used] = j
         used += 1
-    codes[:] = 0.0
     for a in range(used - 1, -1, -1):
-        total = moments[a]
         for b in range(a + 1, used):
-            total -= factor[b, a] * moments[b]
-        moments[a] = total / factor[a, a]
+            moments[a] -= factor[b, a] * moments[b]
+        moments[a] /= factor[a, a]
         codes[members[a]] = moments[a]
+
+
+@jit
+def _reach(code, trial):
+    """Return which fraction of the way from ``code >= 0`` to ``trial <= 0`` stays feasible."""
+    return np.float64(code) / max(np.float64(code) - np.float64(trial), 1e-300)
+
+
+@jit
+def _refit_positive(gram, projection, support, trial, codes):
+    """Make `codes` non-negative least squares on `support`; atoms that it silences leave.
+
+    Lawson & Hanson's inner loop: walk towards the least-squares code of the support as far as no
+    coefficient becomes negative, drop the atoms that stopped the walk, and start again.
+    """
+    reach = 0.0
+    while reach < 1.0:
+        _least_squares(gram, projection, support, trial)
+        reach = 1.0
+        for j in range(codes.size):
+            if support[j] and trial[j] <= 0.0:
+                reach = min(reach, _reach(codes[j], trial[j]))
+        for j in range(codes.size):
+            if support[j] and trial[j] <= 0.0 and _reach(codes[j], trial[j]) == reach:
+                support[j] = False
+                codes[j] = 0.0
+            elif support[j]:
+                codes[j] += reach * (trial[j] - codes[j])
+
+
+@jit
+def _positive_omp_sample(projection, energy, gram, norms, n_nonzero, target, tol, codes):
+    """Pursue one sample with non-negative coefficients; return the refits."""
+    correlation = projection.copy()
+    trial = np.empty_like(codes)
+    support = np.zeros(codes.size, np.bool_)
+    refused = np.zeros(codes.size, np.bool_)
+    closed = np.zeros(codes.size, np.bool_)
+    goal = 0.1 * tol * largest_magnitude(projection)
+    floor = energy * np.finfo(codes.dtype).eps
+    residual = energy
+    active = 0
+    refits = 0
+    while active < n_nonzero and residual > max(target - 4.0 * floor, floor):
+        j = _best_atom(correlation, norms, True, closed)
+        if j < 0 or correlation[j] <= goal:
+            break
+        support[j] = True
+        _refit_positive(gram, projection, support, trial, codes)
+        start_correlation(projection, gram, codes, correlation)
+        refused[j] = not support[j]  # it depends on the others: never try it again
+        residual = energy
+        active = 0
+        for k in range(codes.size):
+            closed[k] = support[k] or refused[k]
+            active += int(support[k])
+            residual -= 0.5 * codes[k] * (np.float64(projection[k]) + correlation[k])
+        refits += 1
+    return refits
+
+
+@parallel_jit
+def positive_omp_batch(projections, energies, gram, norms, n_nonzero, target, tol, codes, n_iter):
+    """Orthogonal matching pursuit with non-negative coefficients, refitted at every step."""
+    for i in prange(codes.shape[0]):
+        n_iter[i] = _positive_omp_sample(
+            projections[i], energies[i], gram, norms, n_nonzero, target, tol, codes[i]
+        )
+
+
+@jit
+def _kth_largest(values, k):
+    """Return the entry that would stand at place `k` in descending order (Hoare's selection)."""
+    low, high = 0, values.size - 1
+    while low < high:
+        pivot = values[(low + high) // 2]
+        left, right = low, high
+        while left <= right:
+            while values[left] > pivot:
+                left += 1
+            while values[right] < pivot:
+                right -= 1
+            if left <= right:
+                values[left], values[right] = values[right], values[left]
+                left += 1
+                right -= 1
+        if k <= right:
+            high = right
+        elif k >= left:
+            low = left
+        else:
+            break
+    return values[k]
+
+
+@jit
+def _keep_largest(values, n_nonzero, positive, ranked, keep):
+    """Mark the `n_nonzero` largest magnitudes (values, if positive); ties go to lower indices."""
+    for j in range(values.size):
+        ranked[j] = max(values[j], 0.0) if positive else abs(values[j])
+    cut = _kth_largest(ranked, n_nonzero - 1)
+    room = n_nonzero
+    for j in range(values.size):
+        keep[j] = (values[j] if positive else abs(values[j])) > cut
+        room -= int(keep[j])
+    for j in range(values.size):
+        if room > 0 and cut > 0.0 and (values[j] if positive else abs(values[j])) == cut:
+            keep[j] = True
+            room -= 1
+
+
+@jit
+def _curvature(gram, direction):
+    """Return ||direction D||^2 of a sparse direction."""
+    total = 0.0
+    for a in range(direction.size):
+        if direction[a] != 0.0:
+            inner = 0.0
+            for b in range(direction.size):
+                if direction[b] != 0.0:
+                    inner += gram[a, b] * np.float64(direction[b])
+            total += direction[a] * inner
+    return total
+
+
+@jit
+def _niht_sample(projection, gram, positive, n_nonzero, step, max_iter, tol, codes):
+    correlation = np.empty_like(codes)
+    start_correlation(projection, gram, codes, correlation)
+    trial, move_by, ranked = np.empty_like(codes), np.empty_like(codes), np.empty_like(codes)
+    support, keep = np.empty(codes.size, np.bool_), np.empty(codes.size, np.bool_)
+    # from the code 0 the first support is that of the gradient
+    _keep_largest(
+        codes if largest_magnitude(codes) > 0.0 else correlation,
+        n_nonzero, positive, ranked, support,
+    )  # fmt: skip
+    goal = tol * largest_magnitude(projection)
+    for iteration in range(max_iter):
+        size = step
+        if step == 0.0:
+            energy = 0.0
+            for j in range(codes.size):
+                move_by[j] = correlation[j] if support[j] else 0.0
+                energy += np.float64(move_by[j]) ** 2
+            curvature = _curvature(gram, move_by)
+            size = energy / curvature if curvature > 0.0 else 1.0
+        while True:
+            for j in range(codes.size):
+                trial[j] = codes[j] + size * correlation[j]
+            _keep_largest(trial, n_nonzero, positive, ranked, keep)
+            same = True
+            length = 0.0
+            largest = 0.0
+            for j in range(codes.size):
+                if not keep[j]:
+                    trial[j] = 0.0
+                same = same and keep[j] == support[j]
+                move_by[j] = trial[j] - codes[j]
+                length += np.float64(move_by[j]) ** 2
+                largest = max(largest, np.float64(abs(move_by[j])))
+            if step > 0.0 or same or length == 0.0:
+                break
+            if size * _curvature(gram, move_by) <= 0.99 * length:
+                break
+            size *= 0.5
+        if largest <= goal * size:
+            return iteration
+        for j in range(codes.size):
+            if move_by[j] != 0.0:
+                codes[j] = trial[j]
+                move(correlation, gram[j], move_by[j])
+            support[j] = keep[j]
+    return max_iter
+
+
+@parallel_jit
+def niht_batch(projections, gram, positive, n_nonzero, step, max_iter, tol, codes, n_iter):
+    """Hard-threshold every sample to `n_nonzero`; a `step` of 0 asks for the normalised one."""
+    for i in prange(codes.shape[0]):
+        n_iter[i] = _niht_sample(
+            projections[i], gram, positive, n_nonzero, step, max_iter, tol, codes[i]
+        )
+
+
+@jit
+def _htp_sample(projection, gram, n_nonzero, step, max_iter, codes):
+    correlation = np.empty_like(codes)
+    trial, ranked = np.empty_like(codes), np.empty_like(codes)
+    support, keep = np.zeros(codes.size, np.bool_), np.empty(codes.size, np.bool_)
+    for iteration in range(max_iter):
+        start_correlation(projection, gram, codes, correlation)
+        for j in range(codes.size):
+            trial[j] = codes[j] + step * correlation[j]
+        _keep_largest(trial, n_nonzero, False, ranked, keep)
+        same = iteration > 0
+        for j in range(codes.size):
+            same = same and keep[j] == support[j]
+            support[j] = keep[j]
+        if same:
+            return iteration
+        _least_squares(gram, projection, support, codes)
+    return max_iter
 
 
 @parallel_jit
 def htp_batch(projections, gram, n_nonzero, step, max_iter, codes, n_iter):
     """Hard thresholding pursuit on every sample of a tile; stops when a support repeats."""
-    n_atoms = codes.shape[1]
     for i in prange(codes.shape[0]):
-        correlation = np.empty_like(codes[i])
-        support = codes[i] != 0.0
-        keep = np.empty(n_atoms, np.bool_)
-        start_correlation(projections[i], gram, codes[i], correlation)
-        n_iter[i] = max_iter
-        for iteration in range(max_iter):
-            trial = codes[i] + codes.dtype.type(step) * correlation
-            _keep_largest(trial, n_nonzero, False, keep)
-            same = True
-            for j in range(n_atoms):
-                same = same and keep[j] == support[j]
-            if same and iteration > 0:
-                n_iter[i] = iteration
-                break
-            support[:] = keep
-            _least_squares(gram, projections[i], support, codes[i])
-            start_correlation(projections[i], gram, codes[i], correlation)
+        n_iter[i] = _htp_sample(projections[i], gram, n_nonzero, step, max_iter, codes[i])

@@ -4,12 +4,7 @@ import numpy as np
 
 from sparsecode._jit import jit, parallel_jit, prange
 from sparsecode.penalties._dispatch import prox, with_alpha
-from sparsecode.solvers._stop_kernels import (
-    duality_gap,
-    is_solved,
-    move,
-    start_correlation,
-)
+from sparsecode.solvers._stop_kernels import duality_gap, is_solved, move, start_correlation
 
 __all__ = ["lca_batch", "lca_record"]
 
@@ -27,6 +22,23 @@ def _advance(gram, penalty, step, potentials, correlation, codes):
             move(correlation, gram[j], change)
 
 
+@jit
+def _lca_sample(
+    projection, energy, gram, squared_norms, penalty, convex, warm, step, max_iter, tol, codes
+):
+    correlation = np.empty_like(codes)
+    start_correlation(projection, gram, codes, correlation)
+    potentials = np.zeros_like(codes)
+    if warm:  # the potentials that would hold these codes at equilibrium
+        for j in range(codes.size):
+            potentials[j] = codes[j] + correlation[j]
+    for iteration in range(max_iter):
+        if is_solved(projection, correlation, energy, squared_norms, penalty, convex, tol, codes):
+            return iteration
+        _advance(gram, penalty, step, potentials, correlation, codes)
+    return max_iter
+
+
 @parallel_jit
 def lca_batch(
     projections, energies, gram, squared_norms, penalty, alphas, convex, warm, step, max_iter,
@@ -34,21 +46,10 @@ def lca_batch(
 ):  # fmt: skip
     """Run every sample of a tile to equilibrium."""
     for i in prange(codes.shape[0]):
-        weighted = with_alpha(penalty, alphas[i])
-        correlation = np.empty_like(codes[i])
-        start_correlation(projections[i], gram, codes[i], correlation)
-        potentials = np.zeros_like(codes[i])
-        if warm:  # the potentials that would hold these codes at equilibrium
-            potentials[:] = codes[i] + correlation
-        n_iter[i] = max_iter
-        for iteration in range(max_iter):
-            if is_solved(
-                projections[i], correlation, energies[i], squared_norms, weighted, convex, tol,
-                codes[i],
-            ):  # fmt: skip
-                n_iter[i] = iteration
-                break
-            _advance(gram, weighted, step, potentials, correlation, codes[i])
+        n_iter[i] = _lca_sample(
+            projections[i], energies[i], gram, squared_norms, with_alpha(penalty, alphas[i]),
+            convex, warm, step, max_iter, tol, codes[i],
+        )  # fmt: skip
 
 
 @jit

@@ -24,31 +24,12 @@ from sparsecode.solvers._certificate_kernels import (
 from sparsecode.solvers._result import SolverResult
 from sparsecode.solvers._stop_kernels import alpha_max_batch
 
-__all__ = ["Problem", "Tile", "check_step", "squared_spectral_norm"]
+__all__ = ["Problem", "Tile"]
 
 #: Entries of the dense scratch that a tile of codes may take: 2**21 float64 are 16 MiB.
 TILE_ENTRIES = 2**21
-
-
-def squared_spectral_norm(dictionary: np.ndarray) -> float:
-    """Return L, the largest eigenvalue of the Gram matrix: the curvature of the data term."""
-    atoms = np.asarray(dictionary, dtype=np.float64)
-    small = atoms @ atoms.T if atoms.shape[0] <= atoms.shape[1] else atoms.T @ atoms
-    return float(np.linalg.eigvalsh(small)[-1])
-
-
-def check_step(step: float | None, atoms: np.ndarray, *, limit: float = 2.0) -> float:
-    """Return `step`, 1 / L if None; it must lie below `limit` / L for the iteration to descend."""
-    inverse = 1.0 / squared_spectral_norm(atoms)
-    if step is None:
-        return inverse
-    step = check_positive("step", step)
-    if step > limit * inverse:
-        raise ValueError(
-            f"step must be at most {limit:g} / L = {limit * inverse:.6g}, L the largest eigenvalue "
-            f"of the Gram matrix, or the iteration diverges; got {step:.6g}."
-        )
-    return step
+#: Cosine, in machine epsilons, up to which an inner product is taken for rounding.
+UNSEEN = 10.0
 
 
 def resolve_tol(tol: float | None, dtype: np.dtype) -> float:
@@ -64,14 +45,11 @@ class Tile:
     def __init__(self, problem: Problem, rows: slice) -> None:
         self.rows = rows
         self.X = problem.X[rows]
-        self.projections = self.X @ problem.dictionary.T
+        self.projections, self.unseen = problem.project(rows)
         self.energies = 0.5 * np.einsum("if,if->i", self.X, self.X, dtype=np.float64)
         self.alphas = np.ones(len(self.X)) if problem.alpha is None else problem.alpha[rows]
-        if problem.init is None:
-            self.codes = np.zeros(self.projections.shape, self.X.dtype)
-        else:
-            start = problem.init[rows].to_dense().reshape(self.projections.shape)
-            self.codes = np.array(start, dtype=self.X.dtype)
+        self.codes = problem.start(rows)
+        self.codes[self.unseen] = 0
         self.n_iter = np.zeros(len(self.X), np.int64)
 
 
@@ -122,6 +100,14 @@ class Problem:
         """Inner products of all pairs of atoms; first asked for where BLAS runs on one thread."""
         return self.dictionary @ self.dictionary.T
 
+    @cached_property
+    def curvature(self) -> float:
+        """L, the largest eigenvalue of the Gram matrix: the curvature of the data term."""
+        atoms = self.atoms
+        with threads(self.n_threads):
+            small = atoms @ atoms.T if atoms.shape[0] <= atoms.shape[1] else atoms.T @ atoms
+            return float(np.linalg.eigvalsh(small)[-1])
+
     @property
     def n_atoms(self) -> int:
         return self.dictionary.shape[0]
@@ -158,12 +144,45 @@ class Problem:
         height = int(np.clip(TILE_ENTRIES // self.n_atoms, 16, 1024))
         return [slice(first, first + height) for first in range(0, len(self.X), height)]
 
+    def start(self, rows: slice) -> np.ndarray:
+        """Return the dense codes at which some samples start: those of `init`, else 0."""
+        shape = self.X[rows].shape[0], self.n_atoms
+        if self.init is None:
+            return np.zeros(shape, self.X.dtype)
+        return np.array(self.init[rows].to_dense().reshape(shape), dtype=self.X.dtype)
+
+    def check_step(self, step: float | None, *, limit: float = 2.0) -> float:
+        """Return `step`, 1 / L if None; beyond `limit` / L the iteration would not descend."""
+        if step is None:
+            return 1.0 / self.curvature
+        step = check_positive("step", step)
+        if step > limit / self.curvature * (1.0 + 1e-9):  # whoever computed it may round
+            raise ValueError(
+                f"step must be at most {limit:g} / L = {limit / self.curvature:.6g}, L the largest "
+                f"eigenvalue of the Gram matrix, or the iteration diverges; got {step:.6g}."
+            )
+        return step
+
+    def project(self, rows: slice) -> tuple[np.ndarray, np.ndarray]:
+        """Return Dx of some samples, and which of them no atom sees; there Dx is exactly 0."""
+        X = self.X[rows]
+        projections = X @ self.dictionary.T
+        lengths = np.sqrt(np.einsum("if,if->i", X, X, dtype=np.float64))
+        limits = UNSEEN * np.finfo(X.dtype).eps * lengths
+        norms = np.sqrt(self.squared_norms)
+        largest = np.maximum(projections.max(axis=1), -projections.min(axis=1))
+        unseen = largest <= limits * norms.max()
+        doubtful = np.flatnonzero(unseen)
+        unseen[doubtful] = (np.abs(projections[doubtful]) / norms).max(axis=1) <= limits[doubtful]
+        projections[unseen] = 0
+        return projections, unseen
+
     def alpha_max(self) -> np.ndarray:
         """Return, per sample, the smallest alpha at which 0 is coordinate-wise optimal."""
         self.refuse_paper_cel0("alpha_max")
         alphas = np.zeros(len(self.X))
         for rows in self.tiles():
-            projections = self.X[rows] @ self.dictionary.T
+            projections, _ = self.project(rows)
             alpha_max_batch(projections, self.squared_norms, self.penalty, alphas[rows])
         return alphas
 
@@ -205,7 +224,7 @@ class Problem:
         with threads(self.n_threads):
             pieces, n_iter, certificates, objectives, stationary = [], [], [], [], []
             if step is None and self.penalty is not None and not self.convex:
-                step = 1.0 / squared_spectral_norm(self.atoms)
+                step = 1.0 / self.curvature
             for rows in self.tiles():
                 tile = Tile(self, rows)
                 kernel(tile)
@@ -256,6 +275,7 @@ class Problem:
         projections = tile.projections
         if projections.dtype != np.float64:
             projections = tile.X.astype(np.float64) @ self.atoms.T
+            projections[tile.unseen] = 0
         certificate = np.empty(len(tile.X))
         objective = residual_energies.copy()
         stationary = np.zeros(len(tile.X), bool)
@@ -266,9 +286,8 @@ class Problem:
         else:
             certify_batch(
                 projections, correlations, tile.energies, residual_energies, self.squared_norms,
-                self.penalty, tile.alphas, self.convex, self._counts_units(),
-                1.0 if step is None else step, self.tol, piece.indptr, piece.indices, values,
-                certificate, objective, stationary,
+                self.penalty, tile.alphas, self.convex, 1.0 if step is None else step, self.tol,
+                piece.indptr, piece.indices, values, certificate, objective, stationary,
             )  # fmt: skip
         return certificate, objective, stationary
 

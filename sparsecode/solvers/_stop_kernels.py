@@ -7,12 +7,22 @@ from sparsecode.penalties._dispatch import dual_parts, prox, value, with_alpha
 
 __all__ = [
     "alpha_max_batch",
-    "coordinate_residual",
     "duality_gap",
     "is_solved",
+    "largest_magnitude",
     "move",
+    "prox_residual",
     "start_correlation",
 ]
+
+
+@jit
+def largest_magnitude(values):
+    """Return the maximum norm, 0 if there are no values."""
+    largest = 0.0
+    for entry in values:
+        largest = max(largest, np.float64(abs(entry)))
+    return largest
 
 
 @jit
@@ -25,7 +35,8 @@ def move(correlation, gram_row, change):
 @jit
 def start_correlation(projection, gram, codes, correlation):
     """Write D(x - zD) into `correlation`."""
-    correlation[:] = projection
+    for j in range(codes.size):
+        correlation[j] = projection[j]
     for j in range(codes.size):
         if codes[j] != 0.0:
             move(correlation, gram[j], codes[j])
@@ -68,17 +79,18 @@ def duality_gap(projection, correlation, energy, penalty, codes):
 
 
 @jit
-def coordinate_residual(correlation, squared_norms, penalty, codes):
-    """Return how far one sample is from coordinate-wise optimality, in units of correlation.
+def prox_residual(correlation, squared_norms, penalty, step, codes):
+    """Return how far one sample is from a fixed point, in units of correlation.
 
-    The largest over atoms of ``a**2 |z - prox(z + d.r / a**2)|``, steps 1 / a**2.
+    The largest over atoms of ``|z - prox(z + step * d.r)| / step``. A step of 0 stands for each
+    atom's own 1 / a**2, which measures the distance from coordinate-wise optimality.
     """
     largest = 0.0
     for j in range(codes.size):
+        size = step if step > 0.0 else 1.0 / squared_norms[j]
         z = np.float64(codes[j])
-        step = 1.0 / squared_norms[j]
-        change = abs(prox(penalty, z + step * correlation[j], step, j) - z)
-        largest = max(largest, change * squared_norms[j])
+        change = abs(prox(penalty, z + size * correlation[j], size, j) - z)
+        largest = max(largest, change / size)
     return largest
 
 
@@ -86,16 +98,41 @@ def coordinate_residual(correlation, squared_norms, penalty, codes):
 def is_solved(projection, correlation, energy, squared_norms, penalty, convex, tol, codes):
     """Say whether one sample meets `tol`: relative gap if convex, else coordinate residual."""
     if convex:
-        _, gap = duality_gap(projection, correlation, energy, penalty, codes)
-        return gap <= tol * energy
-    scale = np.max(np.abs(projection))
-    return coordinate_residual(correlation, squared_norms, penalty, codes) <= tol * scale
+        return duality_gap(projection, correlation, energy, penalty, codes)[1] <= tol * energy
+    goal = tol * largest_magnitude(projection)
+    return prox_residual(correlation, squared_norms, penalty, 0.0, codes) <= goal
 
 
 @jit
 def _silent(projection, squared_norm, penalty, alpha, j):
     step = 1.0 / squared_norm
     return prox(with_alpha(penalty, alpha), step * projection, step, j) == 0.0
+
+
+@jit
+def _alpha_max_sample(projection, squared_norms, penalty):
+    alpha = 0.0
+    for j in range(projection.size):
+        inner = np.float64(projection[j])
+        if inner == 0.0 or (penalty.positive and inner < 0.0):
+            continue
+        low = alpha
+        high = max(alpha, 1e-300)
+        while not _silent(inner, squared_norms[j], penalty, high, j):
+            low = high
+            high *= 2.0 if high > 1e-30 else 1e30
+        if high == alpha:
+            continue
+        while True:
+            middle = 0.5 * (low + high)
+            if middle <= low or middle >= high:
+                break
+            if _silent(inner, squared_norms[j], penalty, middle, j):
+                high = middle
+            else:
+                low = middle
+        alpha = high
+    return alpha
 
 
 @jit
@@ -106,25 +143,4 @@ def alpha_max_batch(projections, squared_norms, penalty, alphas):
     parallel: it is a small part of solving, and parallel kernels take seconds to compile.
     """
     for i in range(projections.shape[0]):
-        alpha = 0.0
-        for j in range(projections.shape[1]):
-            projection = np.float64(projections[i, j])
-            if projection == 0.0 or (penalty.positive and projection < 0.0):
-                continue
-            if alpha > 0.0 and _silent(projection, squared_norms[j], penalty, alpha, j):
-                continue
-            low = alpha
-            high = max(alpha, 1e-300)
-            while not _silent(projection, squared_norms[j], penalty, high, j):
-                low = high
-                high *= 2.0 if high > 1e-30 else 1e30
-            while True:
-                middle = 0.5 * (low + high)
-                if middle <= low or middle >= high:
-                    break
-                if _silent(projection, squared_norms[j], penalty, middle, j):
-                    high = middle
-                else:
-                    low = middle
-            alpha = high
-        alphas[i] = alpha
+        alphas[i] = _alpha_max_sample(projections[i], squared_norms, penalty)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sparsecode.penalties.cel0 import CEL0
 from sparsecode.solvers._docs import shared_docs
-from sparsecode.solvers._problem import Problem, Tile, check_step
+from sparsecode.solvers._problem import Problem, Tile
 from sparsecode.solvers._proximal_kernels import cel0_macro_batch
 from sparsecode.solvers._result import SolverResult
 
@@ -64,7 +64,7 @@ def cel0_macro(
             f"the penalty of cel0_macro must be CEL0; got {type(problem.penalty).__name__}. "
             f"Use ista or cd."
         )
-    step = check_step(step, problem.atoms, limit=1.0)
+    step = problem.check_step(step, limit=1.0)
 
     def kernel(tile: Tile) -> None:
         cel0_macro_batch(

@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sparsecode.penalties._dispatch import Penalty
 from sparsecode.solvers._docs import shared_docs
-from sparsecode.solvers._problem import Problem
+from sparsecode.solvers._problem import Problem, Tile
 from sparsecode.solvers._result import SolverResult
 
 __all__ = ["certify"]
@@ -55,6 +55,10 @@ def certify(
     problem = Problem(
         X, dictionary, penalty, alpha_ratio=alpha_ratio, init=code, tol=tol, n_threads=n_threads
     )
+
+    def keep(tile: Tile) -> None:  # even where no atom sees the sample
+        tile.codes[:] = problem.start(tile.rows)
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return problem.solve(lambda tile: None)
+        return problem.solve(keep)

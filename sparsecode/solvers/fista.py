@@ -6,7 +6,7 @@ from typing import Any
 
 from sparsecode.penalties._dispatch import Penalty
 from sparsecode.solvers._docs import shared_docs
-from sparsecode.solvers._problem import Problem, Tile, check_step
+from sparsecode.solvers._problem import Problem, Tile
 from sparsecode.solvers._proximal_kernels import fista_batch
 from sparsecode.solvers._result import SolverResult
 
@@ -59,7 +59,7 @@ def fista(
             f"the penalty of fista must be convex, L1 or ElasticNet; got "
             f"{type(problem.penalty).__name__}. Use ista or cd."
         )
-    step = check_step(step, problem.atoms, limit=1.0)
+    step = problem.check_step(step, limit=1.0)
 
     def kernel(tile: Tile) -> None:
         fista_batch(

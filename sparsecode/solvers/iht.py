@@ -10,7 +10,7 @@ from sparsecode._validation import check_count, check_positive
 from sparsecode.penalties.l0 import L0
 from sparsecode.solvers._docs import shared_docs
 from sparsecode.solvers._greedy_kernels import htp_batch, niht_batch
-from sparsecode.solvers._problem import Problem, Tile, check_step
+from sparsecode.solvers._problem import Problem, Tile
 from sparsecode.solvers._result import SolverResult
 from sparsecode.solvers.ista import ista
 
@@ -90,7 +90,7 @@ def iht(
         raise ValueError("alpha_ratio of iht belongs to the penalised form; got n_nonzero too.")
     problem = Problem(X, dictionary, init=init, max_iter=max_iter, tol=tol, n_threads=n_threads)
     n_nonzero = check_count("n_nonzero", n_nonzero, maximum=problem.n_atoms)
-    fixed = 0.0 if step is None else check_step(step, problem.atoms)
+    fixed = 0.0 if step is None else problem.check_step(step)
 
     def kernel(tile: Tile) -> None:
         niht_batch(
@@ -144,7 +144,7 @@ def htp(
     """
     problem = Problem(X, dictionary, init=init, max_iter=max_iter, tol=tol, n_threads=n_threads)
     n_nonzero = check_count("n_nonzero", n_nonzero, maximum=problem.n_atoms)
-    size = check_step(None, problem.atoms) if step is None else check_positive("step", step)
+    size = problem.check_step(None) if step is None else check_positive("step", step)
     n_iter: list[np.ndarray] = []
 
     def kernel(tile: Tile) -> None:

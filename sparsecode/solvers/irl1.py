@@ -7,7 +7,7 @@ from typing import Any
 from sparsecode.penalties._dispatch import Penalty, formulas, registered
 from sparsecode.solvers._docs import shared_docs
 from sparsecode.solvers._irl1_kernels import irl1_batch
-from sparsecode.solvers._problem import Problem, Tile, squared_spectral_norm
+from sparsecode.solvers._problem import Problem, Tile
 from sparsecode.solvers._result import SolverResult
 
 __all__ = ["irl1"]
@@ -67,7 +67,7 @@ def irl1(
             f"{', '.join(known)} have; got "
             f"{type(problem.penalty).__name__}. Use cd."
         )
-    step = 1.0 / squared_spectral_norm(problem.atoms)
+    step = 1.0 / problem.curvature
 
     def kernel(tile: Tile) -> None:
         irl1_batch(

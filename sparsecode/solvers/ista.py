@@ -6,7 +6,7 @@ from typing import Any
 
 from sparsecode.penalties._dispatch import Penalty
 from sparsecode.solvers._docs import shared_docs
-from sparsecode.solvers._problem import Problem, Tile, check_step
+from sparsecode.solvers._problem import Problem, Tile
 from sparsecode.solvers._proximal_kernels import ista_batch
 from sparsecode.solvers._result import SolverResult
 
@@ -57,7 +57,7 @@ def ista(
         X, dictionary, penalty,
         alpha_ratio=alpha_ratio, init=init, max_iter=max_iter, tol=tol, n_threads=n_threads,
     )  # fmt: skip
-    step = check_step(step, problem.atoms)
+    step = problem.check_step(step)
 
     def kernel(tile: Tile) -> None:
         ista_batch(

@@ -14,7 +14,7 @@ from sparsecode.penalties.l0 import L0
 from sparsecode.penalties.l1 import L1
 from sparsecode.solvers._docs import shared_docs
 from sparsecode.solvers._lca_kernels import lca_batch, lca_record
-from sparsecode.solvers._problem import Problem, Tile, check_step
+from sparsecode.solvers._problem import Problem, Tile
 from sparsecode.solvers._result import SolverResult
 
 __all__ = ["LCATimeCourse", "lca", "lca_time_course"]
@@ -87,7 +87,7 @@ def lca(
         alpha_ratio=alpha_ratio, init=init, max_iter=max_iter, tol=tol, n_threads=n_threads,
     )  # fmt: skip
     _check_lca(problem)
-    step = check_step(step, problem.atoms)
+    step = problem.check_step(step)
 
     def kernel(tile: Tile) -> None:
         lca_batch(
@@ -164,7 +164,7 @@ def lca_time_course(
     _check_lca(problem)
     if len(problem.X) != 1:
         raise ValueError(f"x must be one sample; got {len(problem.X)}. Call once per sample.")
-    step = check_step(step, problem.atoms)
+    step = problem.check_step(step)
     n_records = check_count("n_records", n_records, minimum=2)
     duration = check_positive("duration", duration)
     every = int(np.ceil(duration / step / (n_records - 1)))

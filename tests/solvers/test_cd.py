@@ -23,7 +23,7 @@ def test_working_sets_larger_than_the_gathered_block():
 @given(seed=st.integers(0, 10_000), scale=st.floats(0.01, 100.0))
 def test_codes_scale_with_the_data_and_gaps_are_never_negative(seed, scale):
     rng = np.random.default_rng(seed)
-    dictionary, X = rng.standard_normal((15, 8)), rng.standard_normal((4, 8))
+    dictionary, X = rng.standard_normal((12, 16)), rng.standard_normal((4, 16))
     l1 = cd(X, dictionary, L1(0.5), tol=1e-9)
     scaled = cd(scale * X, dictionary, L1(scale * 0.5), tol=1e-9)
     np.testing.assert_allclose(scaled.objective, scale**2 * l1.objective, rtol=1e-7)
@@ -38,8 +38,8 @@ def test_codes_scale_with_the_data_and_gaps_are_never_negative(seed, scale):
 @given(seed=st.integers(0, 10_000))
 def test_order_of_the_atoms_does_not_matter_for_convex_penalties(seed):
     rng = np.random.default_rng(seed)
-    dictionary, X = rng.standard_normal((15, 8)), rng.standard_normal((4, 8))
-    order = rng.permutation(15)
+    dictionary, X = rng.standard_normal((12, 16)), rng.standard_normal((4, 16))
+    order = rng.permutation(12)
     one = cd(X, dictionary, L1(0.5), tol=1e-10)
     other = cd(X, dictionary[order], L1(0.5), tol=1e-10)
     np.testing.assert_allclose(one.objective, other.objective, rtol=1e-8)
@@ -49,8 +49,8 @@ def test_order_of_the_atoms_does_not_matter_for_convex_penalties(seed):
 @pytest.mark.filterwarnings("ignore:.*did not converge")
 def test_proximal_gradient_never_climbs(penalty):
     rng = np.random.default_rng(9)
-    dictionary, X = rng.standard_normal((15, 8)), rng.standard_normal((4, 8))
-    start = rng.standard_normal((4, 15))
+    dictionary, X = rng.standard_normal((12, 16)), rng.standard_normal((4, 16))
+    start = rng.standard_normal((4, 12))
     costs = [
         ista(X, dictionary, penalty, init=start, max_iter=n, tol=1e-15).objective
         for n in (1, 2, 5, 20, 100)
