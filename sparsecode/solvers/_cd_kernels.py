@@ -18,6 +18,8 @@ __all__ = ["cd_batch", "cd_sample", "workspace"]
 CHUNK = 16
 #: Largest working set whose Gram matrix is gathered into a block that stays in fast cache.
 GATHERED = 384
+#: Fewest atoms that join a working set, if as many want to.
+FEWEST = 24
 #: How much closer each round on a working set is solved than the one before.
 SHRINK = 0.3
 #: Sweeps over a working set before a leap, for a small set.
@@ -38,16 +40,19 @@ def _violations(correlation, squared_norms, penalty, codes, scores):
 
 
 @jit
-def _choose(codes, scores, n_new, members):
+def _choose(codes, scores, n_new, room, members):
     """Fill `members` with the active atoms, then the `n_new` worst violators, the worst first.
 
-    The order matters for penalties that are not convex. Returns the number of members.
+    The order matters for penalties that are not convex. Fewer are taken where all members would
+    not fit into `room`, unless that left hardly any. Returns the number of members.
     """
     first = 0
     for j in range(codes.size):
         if codes[j] != 0.0:
             members[first] = j
             first += 1
+    if room - first >= FEWEST:
+        n_new = min(n_new, room - first)
     size = first
     for j in range(codes.size):
         if codes[j] != 0.0 or scores[j] == 0.0:
@@ -138,7 +143,7 @@ def cd_sample(
     """
     scale = largest_magnitude(projection)
     epochs = 0
-    n_new = 24
+    n_new = FEWEST
     goal = np.inf
     while True:
         worst = _violations(correlation, squared_norms, penalty, codes, scores)
@@ -148,7 +153,7 @@ def cd_sample(
             solved = worst <= tol * scale
         if solved or epochs >= max_iter:
             return epochs
-        size = _choose(codes, scores, n_new, members)
+        size = _choose(codes, scores, n_new, block.shape[0], members)
         goal = SHRINK * min(worst, goal)
         if not convex:
             goal = max(goal, 0.1 * tol * scale)
@@ -175,7 +180,7 @@ def cd_sample(
                 members[:size], members, gram, correlation, squared_norms, penalty, goal,
                 max_iter - epochs, codes,
             )  # fmt: skip
-        n_new = max(24, size // 2)
+        n_new = max(FEWEST, size // 2)
 
 
 @jit

@@ -35,16 +35,19 @@ def _best_atom(correlation, norms, positive, closed):
 def _mp_sample(projection, energy, gram, norms, positive, n_nonzero, target, max_iter, codes):
     correlation = projection.copy()
     closed = np.zeros(codes.size, np.bool_)
-    floor = energy * np.finfo(codes.dtype).eps ** 2
+    rounding = energy * np.finfo(codes.dtype).eps
+    floor = 64.0 * np.finfo(codes.dtype).eps * np.sqrt(2.0 * energy)
     residual = energy
     active = 0
     for iteration in range(max_iter):
         j = _best_atom(correlation, norms, positive, closed)
-        if residual <= max(target, floor) or j < 0 or (codes[j] == 0.0 and active == n_nonzero):
+        if residual <= target - 4.0 * rounding or j < 0:
+            return iteration
+        if abs(correlation[j]) <= floor * norms[j]:  # an exact fit
+            return iteration
+        if codes[j] == 0.0 and active == n_nonzero:
             return iteration
         change = correlation[j] / (norms[j] * norms[j])
-        if abs(change) * norms[j] <= np.sqrt(2.0 * floor):
-            return iteration
         before = codes[j]
         codes[j] = before + change
         active += int(before == 0.0) - int(codes[j] == 0.0)
@@ -211,21 +214,21 @@ def _refit_positive(gram, projection, support, trial, codes):
 
 
 @jit
-def _positive_omp_sample(projection, energy, gram, norms, n_nonzero, target, tol, codes):
+def _positive_omp_sample(projection, energy, gram, norms, n_nonzero, target, codes):
     """Pursue one sample with non-negative coefficients; return the refits."""
     correlation = projection.copy()
     trial = np.empty_like(codes)
     support = np.zeros(codes.size, np.bool_)
     refused = np.zeros(codes.size, np.bool_)
     closed = np.zeros(codes.size, np.bool_)
-    goal = 0.1 * tol * largest_magnitude(projection)
-    floor = energy * np.finfo(codes.dtype).eps
+    rounding = energy * np.finfo(codes.dtype).eps
+    floor = 64.0 * np.finfo(codes.dtype).eps * np.sqrt(2.0 * energy)
     residual = energy
     active = 0
     refits = 0
-    while active < n_nonzero and residual > max(target - 4.0 * floor, floor):
+    while active < n_nonzero and residual > target - 4.0 * rounding and refits < 3 * codes.size:
         j = _best_atom(correlation, norms, True, closed)
-        if j < 0 or correlation[j] <= goal:
+        if j < 0 or correlation[j] <= floor * norms[j]:  # an exact fit
             break
         support[j] = True
         _refit_positive(gram, projection, support, trial, codes)
@@ -242,11 +245,11 @@ def _positive_omp_sample(projection, energy, gram, norms, n_nonzero, target, tol
 
 
 @parallel_jit
-def positive_omp_batch(projections, energies, gram, norms, n_nonzero, target, tol, codes, n_iter):
+def positive_omp_batch(projections, energies, gram, norms, n_nonzero, target, codes, n_iter):
     """Orthogonal matching pursuit with non-negative coefficients, refitted at every step."""
     for i in prange(codes.shape[0]):
         n_iter[i] = _positive_omp_sample(
-            projections[i], energies[i], gram, norms, n_nonzero, target, tol, codes[i]
+            projections[i], energies[i], gram, norms, n_nonzero, target, codes[i]
         )
 
 

@@ -32,9 +32,19 @@ def _lca_sample(
     if warm:  # the potentials that would hold these codes at equilibrium
         for j in range(codes.size):
             potentials[j] = codes[j] + correlation[j]
+    fresh = True  # whether `correlation` has gathered no rounding errors
     for iteration in range(max_iter):
-        if is_solved(projection, correlation, energy, squared_norms, penalty, convex, tol, codes):
+        while True:
+            solved = is_solved(
+                projection, correlation, energy, squared_norms, penalty, convex, tol, codes
+            )
+            if fresh or not solved:
+                break
+            start_correlation(projection, gram, codes, correlation)
+            fresh = True
+        if solved:
             return iteration
+        fresh = False
         _advance(gram, penalty, step, potentials, correlation, codes)
     return max_iter
 

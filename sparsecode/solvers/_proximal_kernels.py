@@ -1,9 +1,9 @@
-"""Proximal gradient iterations: plain, accelerated, and with CEL0's macro moves."""
+"""Proximal gradient iterations, plain and accelerated."""
 
 import numpy as np
 
 from sparsecode._jit import jit, parallel_jit, prange
-from sparsecode.penalties._dispatch import at, prox, with_alpha
+from sparsecode.penalties._dispatch import prox, with_alpha
 from sparsecode.solvers._stop_kernels import (
     duality_gap,
     largest_magnitude,
@@ -11,7 +11,7 @@ from sparsecode.solvers._stop_kernels import (
     start_correlation,
 )
 
-__all__ = ["cel0_macro_batch", "fista_batch", "ista_batch"]
+__all__ = ["fista_batch", "ista_batch"]
 
 
 @jit
@@ -36,31 +36,29 @@ def _forward_backward(correlation, penalty, step, codes, trial):
 
 
 @jit
-def _descend(
-    projection, energy, gram, penalty, convex, step, max_iter, tol, correlation, trial, codes
-):
+def _ista_sample(projection, energy, gram, penalty, convex, step, max_iter, tol, codes):
     """Iterate on one sample's `codes` from where they stand; return the iterations used."""
+    correlation, trial = np.empty_like(codes), np.empty_like(codes)
+    start_correlation(projection, gram, codes, correlation)
     goal = tol * largest_magnitude(projection)
+    fresh = True  # whether `correlation` has gathered no rounding errors
     for iteration in range(max_iter):
-        residual = _forward_backward(correlation, penalty, step, codes, trial)
-        if convex:
-            gap = duality_gap(projection, correlation, energy, penalty, codes)[1]
-            if gap <= tol * energy:
-                return iteration
-        elif residual <= goal:
+        while True:
+            residual = _forward_backward(correlation, penalty, step, codes, trial)
+            if convex:
+                gap = duality_gap(projection, correlation, energy, penalty, codes)[1]
+                solved = gap <= tol * energy
+            else:
+                solved = residual <= goal
+            if fresh or not solved:
+                break
+            start_correlation(projection, gram, codes, correlation)
+            fresh = True
+        if solved:
             return iteration
         _adopt(trial, gram, correlation, codes)
+        fresh = False
     return max_iter
-
-
-@jit
-def _ista_sample(projection, energy, gram, penalty, convex, step, max_iter, tol, codes):
-    correlation = np.empty_like(codes)
-    start_correlation(projection, gram, codes, correlation)
-    return _descend(
-        projection, energy, gram, penalty, convex, step, max_iter, tol, correlation,
-        np.empty_like(codes), codes,
-    )  # fmt: skip
 
 
 @parallel_jit
@@ -84,8 +82,14 @@ def _fista_sample(projection, energy, gram, penalty, step, max_iter, tol, codes)
     older_correlation = correlation.copy()
     trial = np.empty_like(codes)
     momentum = 1.0
+    fresh = True  # whether `correlation` has gathered no rounding errors
     for iteration in range(max_iter):
-        gap = duality_gap(projection, correlation, energy, penalty, codes)[1]
+        while True:
+            gap = duality_gap(projection, correlation, energy, penalty, codes)[1]
+            if fresh or gap > tol * energy:
+                break
+            start_correlation(projection, gram, codes, correlation)
+            fresh = True
         if gap <= tol * energy:
             return iteration
         following = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * momentum * momentum))
@@ -100,6 +104,7 @@ def _fista_sample(projection, energy, gram, penalty, step, max_iter, tol, codes)
             older[j] = codes[j]
             older_correlation[j] = correlation[j]
         _adopt(trial, gram, correlation, codes)
+        fresh = False
         if against > 0.0:  # the momentum points uphill
             momentum = 1.0
     return max_iter
@@ -110,49 +115,6 @@ def fista_batch(projections, energies, gram, penalty, alphas, step, max_iter, to
     """Iterate with adaptively restarted momentum on every sample of a tile."""
     for i in prange(codes.shape[0]):
         n_iter[i] = _fista_sample(
-            projections[i], energies[i], gram, with_alpha(penalty, alphas[i]), step, max_iter,
-            tol, codes[i],
-        )  # fmt: skip
-
-
-@jit
-def _smallest_on_slope(penalty, tol, codes):
-    """Return the active atom nearest 0 that lies below CEL0's flat part, -1 if there is none."""
-    chosen = -1
-    for j in range(codes.size):
-        magnitude = abs(codes[j])
-        knee = np.sqrt(2.0 * penalty.alpha * at(penalty.weights, j)) / at(penalty.norms, j)
-        if 0.0 < magnitude < knee * (1.0 - tol) and (chosen < 0 or magnitude < abs(codes[chosen])):
-            chosen = j
-    return chosen
-
-
-@jit
-def _cel0_macro_sample(projection, energy, gram, penalty, step, max_iter, tol, codes):
-    correlation = np.empty_like(codes)
-    trial = np.empty_like(codes)
-    start_correlation(projection, gram, codes, correlation)
-    used = 0
-    while True:
-        used += _descend(
-            projection, energy, gram, penalty, False, step, max_iter - used, tol, correlation,
-            trial, codes,
-        )  # fmt: skip
-        loose = _smallest_on_slope(penalty, tol, codes)
-        if loose < 0 or used >= max_iter:
-            return used
-        move(correlation, gram[loose], -codes[loose])
-        codes[loose] = 0.0
-        used += 1
-
-
-@parallel_jit
-def cel0_macro_batch(
-    projections, energies, gram, penalty, alphas, step, max_iter, tol, codes, n_iter
-):
-    """Alternate proximal gradient and moves to 0 along CEL0's flat segments."""
-    for i in prange(codes.shape[0]):
-        n_iter[i] = _cel0_macro_sample(
             projections[i], energies[i], gram, with_alpha(penalty, alphas[i]), step, max_iter,
             tol, codes[i],
         )  # fmt: skip

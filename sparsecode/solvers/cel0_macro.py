@@ -6,8 +6,8 @@ from typing import Any
 
 from sparsecode.penalties.cel0 import CEL0
 from sparsecode.solvers._docs import shared_docs
+from sparsecode.solvers._irl1_kernels import cel0_macro_batch
 from sparsecode.solvers._problem import Problem, Tile
-from sparsecode.solvers._proximal_kernels import cel0_macro_batch
 from sparsecode.solvers._result import SolverResult
 
 __all__ = ["cel0_macro"]
@@ -21,15 +21,14 @@ def cel0_macro(
     *,
     alpha_ratio: float | None = None,
     init: Any = None,
-    step: float | None = None,
-    max_iter: int = 50_000,
+    max_iter: int = 1000,
     tol: float | None = None,
     n_threads: int | None = None,
 ) -> SolverResult:
     r"""Minimise l2-CEL0 to a point that is locally optimal for l2-l0 too.
 
-    Minimises :math:`\frac12 \|x - zD\|^2 + \mathrm{CEL0}(z)` per sample. Proximal gradient
-    finds a critical point; while a coefficient lies strictly between 0 and
+    Minimises :math:`\frac12 \|x - zD\|^2 + \mathrm{CEL0}(z)` per sample. Reweighted l1 finds
+    a critical point; while a coefficient lies strictly between 0 and
     :math:`\sqrt{2\lambda_j}/a_j`, where the objective along its axis is flat, the smallest such
     moves to 0 at no cost and the descent goes on.
 
@@ -42,10 +41,8 @@ def cel0_macro(
     alpha_ratio : float, optional
         As in the other solvers.
     <init>
-    step : float, optional
-        At most 1 / L, which it is if unset; L is the largest eigenvalue of the Gram matrix.
-    max_iter : int, default=50000
-        Largest number of iterations in all.
+    max_iter : int, default=1000
+        Largest number of reweightings in all.
     <tol>
     <n_threads>
 
@@ -53,7 +50,8 @@ def cel0_macro(
 
     Notes
     -----
-    Soubies, Blanc-Féraud & Aubert 2015 (SIAM J. Imaging Sci. 8, 1607-1639), section 5.
+    Soubies, Blanc-Féraud & Aubert 2015 (SIAM J. Imaging Sci. 8, 1607-1639), section 5, with
+    the inner solver :func:`irl1`.
     """
     problem = Problem(
         X, dictionary, penalty,
@@ -64,12 +62,13 @@ def cel0_macro(
             f"the penalty of cel0_macro must be CEL0; got {type(problem.penalty).__name__}. "
             f"Use ista or cd."
         )
-    step = problem.check_step(step, limit=1.0)
+    step = 1.0 / problem.curvature
 
     def kernel(tile: Tile) -> None:
         cel0_macro_batch(
-            tile.projections, tile.energies, problem.gram, problem.penalty, tile.alphas,
-            step, problem.max_iter, 0.9 * problem.tol, tile.codes, tile.n_iter,
+            tile.projections, tile.energies, problem.gram, problem.squared_norms,
+            problem.penalty, tile.alphas, step, problem.max_iter, 0.9 * problem.tol,
+            tile.codes, tile.n_iter,
         )  # fmt: skip
 
     return problem.solve(kernel, step=step)

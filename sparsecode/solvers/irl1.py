@@ -21,7 +21,7 @@ def irl1(
     *,
     alpha_ratio: float | None = None,
     init: Any = None,
-    max_iter: int = 200,
+    max_iter: int = 1000,
     tol: float | None = None,
     n_threads: int | None = None,
 ) -> SolverResult:
@@ -37,7 +37,7 @@ def irl1(
     <dictionary>
     <penalty>
     <init>
-    max_iter : int, default=200
+    max_iter : int, default=1000
         Largest number of reweightings.
     <tol>
     <n_threads>

@@ -75,8 +75,8 @@ def omp(
     def kernel(tile: Tile) -> None:
         if positive:
             positive_omp_batch(
-                tile.projections, tile.energies, problem.gram, norms, limit, target, problem.tol,
-                tile.codes, tile.n_iter,
+                tile.projections, tile.energies, problem.gram, norms, limit, target, tile.codes,
+                tile.n_iter,
             )  # fmt: skip
         else:
             omp_batch(
