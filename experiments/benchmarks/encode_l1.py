@@ -176,7 +176,8 @@ def figure(record: Record, ax: Any) -> None:
         f"gap {row['largest_gap']:.0e}"
         for row in rows
     ]
-    ax.barh(labels, [row["per_second"] for row in rows])
+    colors = ["C0" if row["coder"] == "sparsecode" else "0.7" for row in rows]
+    ax.barh(labels, [row["per_second"] for row in rows], color=colors)
     ax.set(xscale="log", xlabel="patches per second (median)")
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from sparsecode._jit import jit
 
-__all__ = ["novelty", "solve_on_support"]
+__all__ = ["along_dependence", "novelty", "solve_on_support"]
 
 
 @jit
@@ -18,13 +18,15 @@ def solve_on_support(gram, members, ridge, rows, vector):
     """Solve ``(G_SS + diag(ridge)) y = vector`` in place by Cholesky's method.
 
     Unknowns of atoms that depend linearly on atoms before them become 0. `members` lists S,
-    `rows` is scratch for the factor.
+    `rows` receives the factor. Returns the positions of the other atoms, and that of the first
+    dependent one, -1 if there is none.
     """
     size = members.size
     chosen = np.empty(size, np.int64)
     moments = np.empty(size)
     least = novelty(gram.dtype)
     used = 0
+    dependent = -1
     for k in range(size):
         j = members[k]
         energy = gram[j, j] + ridge[k]
@@ -32,6 +34,8 @@ def solve_on_support(gram, members, ridge, rows, vector):
         for i in range(used):
             fresh -= rows[i, k] * rows[i, k]
         if fresh <= least * energy:
+            if dependent < 0:
+                dependent = k
             continue
         row = rows[used]
         for f in range(k + 1, size):
@@ -56,3 +60,22 @@ def solve_on_support(gram, members, ridge, rows, vector):
         for b in range(a + 1, used):
             moment -= rows[a, chosen[b]] * vector[chosen[b]]
         vector[chosen[a]] = moment / rows[a, chosen[a]]
+    return chosen[:used], dependent
+
+
+@jit
+def along_dependence(chosen, dependent, rows, vector):
+    """Write a combination of atoms that is 0 into `vector`; the arguments as solved before.
+
+    The dependent atom has the coefficient 1, those of `chosen` before it make up for it.
+    """
+    vector[:] = 0.0
+    vector[dependent] = 1.0
+    before = 0
+    while before < chosen.size and chosen[before] < dependent:
+        before += 1
+    for a in range(before - 1, -1, -1):
+        total = rows[a, dependent]
+        for b in range(a + 1, before):
+            total += rows[a, chosen[b]] * vector[chosen[b]]
+        vector[chosen[a]] = -total / rows[a, chosen[a]]

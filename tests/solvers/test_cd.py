@@ -19,6 +19,17 @@ def test_working_sets_larger_than_the_gathered_block():
     assert result.converged.all()
 
 
+@pytest.mark.parametrize("seed", [127, 1689, *range(20)])
+def test_supports_of_dependent_atoms_are_left(seed):
+    """Sweeps hardly move where more atoms are active than the features can tell apart."""
+    rng = np.random.default_rng(seed)
+    dictionary, X = rng.standard_normal((15, 8)), rng.standard_normal((4, 8))
+    result = cd(X, dictionary, L1(0.5), tol=1e-9, max_iter=2000)
+    assert result.converged.all()
+    crowded = cd(X, dictionary, L1(0.5), tol=1e-9, init=rng.standard_normal((4, 15)))
+    np.testing.assert_allclose(crowded.objective, result.objective, rtol=1e-8)
+
+
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), scale=st.floats(0.01, 100.0))
 def test_codes_scale_with_the_data_and_gaps_are_never_negative(seed, scale):
