@@ -10,7 +10,7 @@ from sparsecode.solvers._stop_kernels import (
     move,
     start_correlation,
 )
-from sparsecode.solvers._support_kernels import along_dependence, solve_on_support
+from sparsecode.solvers._support_kernels import solve_on_support
 
 __all__ = ["cd_batch", "cd_sample", "workspace"]
 
@@ -24,6 +24,8 @@ FEWEST = 24
 SHRINK = 0.3
 #: Sweeps over a working set before a leap, for a small set.
 PATIENCE = 50
+#: Most leaps in a row; each that falls short silences an atom.
+LEAPS = 16
 
 
 @jit
@@ -102,8 +104,7 @@ def _leap(members, block, local, penalty, rows, codes):
 
     A penalty that is concave in the magnitude lies below its tangent and a ridge is kept, so
     that the walk never leads uphill; with l1 it ends at the minimiser unless a sign changes.
-    Where the atoms of the support depend on each other, the walk leads along a combination of
-    them that is 0, which only the penalty feels, and ends where the first of them falls silent.
+    Returns the fraction of the way that was walked.
     """
     support = np.empty(members.size, np.int64)
     size = 0
@@ -120,26 +121,20 @@ def _leap(members, block, local, penalty, rows, codes):
         rise = value(penalty, z + width, j) - value(penalty, z - width, j)
         ridge[k] = dual_parts(penalty, j)[1]
         direction[k] = local[support[k]] - rise / (2.0 * width)
-    downhill = direction.copy()
-    chosen, dependent = solve_on_support(block, support[:size], ridge, rows, direction)
+    solve_on_support(block, support[:size], ridge, rows, direction)
     length = 1.0
-    if dependent >= 0:
-        along_dependence(chosen, dependent, rows, direction)
-        if np.dot(direction, downhill) < 0.0:
-            direction *= -1.0
-        length = np.inf
     for k in range(size):
         z = np.float64(codes[members[support[k]]])
-        if z * direction[k] < 0.0:
+        if z * (z + direction[k]) < 0.0:
             length = min(length, -z / direction[k])
-    if length == np.inf:  # the combination only grows: nothing to gain
-        return
     for k in range(size):
         j = members[support[k]]
-        z = np.float64(codes[j])
+        z = codes[j]
         codes[j] = z + length * direction[k]
-        if z * direction[k] < 0.0 and -z / direction[k] == length:
+        if length < 1.0 and -np.float64(z) / direction[k] == length:
             codes[j] = 0.0
+        move(local, block[support[k]], codes[j] - z)
+    return length
 
 
 @jit(inline="always")  # one library less to optimise: a tenth of the compilation
@@ -180,7 +175,9 @@ def cd_sample(
             )  # fmt: skip
             epochs += used
             if used == patience:
-                _leap(members[:size], block, local, penalty, rows, codes)
+                for _ in range(LEAPS):
+                    if _leap(members[:size], block, local[:size], penalty, rows, codes) == 1.0:
+                        break
             for a in range(size):
                 change = codes[members[a]] - before[a]
                 if change != 0.0:

@@ -12,12 +12,6 @@ CHUNK = 16
 
 
 @jit
-def _novelty(dtype):
-    """Return the fraction of its energy that an atom must add to those chosen before it."""
-    return np.finfo(dtype).eps ** 0.75
-
-
-@jit
 def _best_atom(correlation, norms, positive, closed):
     """Return the atom that correlates best with the residual; -1 if none does."""
     best = -1
@@ -79,7 +73,8 @@ def _omp_sample(
     orthonormal to those before it. These rows are the columns of the progressive Cholesky
     factor and the updates of the correlations at once, so each step reads one Gram row.
     """
-    novelty = _novelty(codes.dtype)
+    # of its energy, an atom must add more than the rounding of its inner products
+    novelty = 64.0 * np.finfo(codes.dtype).eps
     rounding = energy * np.finfo(codes.dtype).eps
     floor = 64.0 * np.finfo(codes.dtype).eps * np.sqrt(2.0 * energy)
     for j in range(codes.size):
@@ -158,7 +153,7 @@ def _least_squares(gram, projection, support, codes):
             size += 1
     factor = np.empty((size, size))
     moments = np.empty(size)
-    novelty = _novelty(codes.dtype)
+    novelty = np.finfo(codes.dtype).eps ** 0.75
     used = 0
     for position in range(size):
         j = members[position]

@@ -3,12 +3,12 @@
 import numpy as np
 
 from sparsecode._jit import jit, parallel_jit, prange
-from sparsecode.penalties._dispatch import at, slope, with_alpha
+from sparsecode.penalties._dispatch import slope, with_alpha
 from sparsecode.penalties.l1 import L1
 from sparsecode.solvers._cd_kernels import CHUNK, cd_sample, workspace
 from sparsecode.solvers._stop_kernels import largest_magnitude, prox_residual, start_correlation
 
-__all__ = ["cel0_macro_batch", "irl1_batch"]
+__all__ = ["irl1_batch"]
 
 #: Sweeps that one weighted lasso may take.
 MAX_SWEEPS = 10_000
@@ -36,51 +36,22 @@ def _irl1_sample(
 
 
 @jit
-def _irl1_chunk(
-    first, last, projections, energies, gram, squared_norms, penalty, alphas, step, max_iter,
-    tol, codes, n_iter,
-):  # fmt: skip
-    """Solve samples one after another in one workspace."""
-    weights = np.empty(codes.shape[1])
-    correlation, scores, members, places, block, rows, local, before = workspace(codes)
-    for i in range(first, last):
-        n_iter[i] = _irl1_sample(
-            projections[i], energies[i], gram, squared_norms, with_alpha(penalty, alphas[i]),
-            step, max_iter, tol, weights, correlation, scores, members, places, block, rows,
-            local, before, codes[i],
-        )  # fmt: skip
-
-
-@parallel_jit
-def irl1_batch(
-    projections, energies, gram, squared_norms, penalty, alphas, step, max_iter, tol,
-    codes, n_iter,
-):  # fmt: skip
-    """Reweight every sample of a tile."""
-    n_samples = codes.shape[0]
-    for chunk in prange((n_samples + CHUNK - 1) // CHUNK):
-        _irl1_chunk(
-            chunk * CHUNK, min((chunk + 1) * CHUNK, n_samples), projections, energies, gram,
-            squared_norms, penalty, alphas, step, max_iter, tol, codes, n_iter,
-        )  # fmt: skip
-
-
-@jit
 def _smallest_on_slope(penalty, tol, codes):
-    """Return the active atom nearest 0 that lies below CEL0's flat part, -1 if there is none."""
+    """Return the active atom nearest 0 whose penalty is not flat there, -1 if there is none."""
     chosen = -1
     for j in range(codes.size):
-        magnitude = abs(codes[j])
-        knee = np.sqrt(2.0 * penalty.alpha * at(penalty.weights, j)) / at(penalty.norms, j)
-        if 0.0 < magnitude < knee * (1.0 - tol) and (chosen < 0 or magnitude < abs(codes[chosen])):
+        size = np.float64(abs(codes[j]))
+        if size == 0.0 or slope(penalty, size, j) <= tol * slope(penalty, 0.0, j):
+            continue
+        if chosen < 0 or size < abs(codes[chosen]):
             chosen = j
     return chosen
 
 
 @jit
-def _macro_chunk(
-    first, last, projections, energies, gram, squared_norms, penalty, alphas, step, max_iter,
-    tol, codes, n_iter,
+def _irl1_chunk(
+    first, last, projections, energies, gram, squared_norms, penalty, alphas, macro, step,
+    max_iter, tol, codes, n_iter,
 ):  # fmt: skip
     """Solve samples one after another in one workspace."""
     weights = np.empty(codes.shape[1])
@@ -93,21 +64,21 @@ def _macro_chunk(
                 max_iter - n_iter[i], tol, weights, correlation, scores, members, places, block,
                 rows, local, before, codes[i],
             )  # fmt: skip
-            loose = _smallest_on_slope(weighted, tol, codes[i])
+            loose = _smallest_on_slope(weighted, tol, codes[i]) if macro else -1
             if loose < 0 or n_iter[i] >= max_iter:
                 break
             codes[i, loose] = 0.0
 
 
 @parallel_jit
-def cel0_macro_batch(
-    projections, energies, gram, squared_norms, penalty, alphas, step, max_iter, tol,
+def irl1_batch(
+    projections, energies, gram, squared_norms, penalty, alphas, macro, step, max_iter, tol,
     codes, n_iter,
 ):  # fmt: skip
-    """Alternate reweighted l1 and moves to 0 along CEL0's flat segments, on every sample."""
+    """Reweight every sample of a tile; `macro` asks for CEL0's moves along flat segments too."""
     n_samples = codes.shape[0]
     for chunk in prange((n_samples + CHUNK - 1) // CHUNK):
-        _macro_chunk(
+        _irl1_chunk(
             chunk * CHUNK, min((chunk + 1) * CHUNK, n_samples), projections, energies, gram,
-            squared_norms, penalty, alphas, step, max_iter, tol, codes, n_iter,
+            squared_norms, penalty, alphas, macro, step, max_iter, tol, codes, n_iter,
         )  # fmt: skip

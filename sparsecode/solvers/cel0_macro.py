@@ -6,7 +6,7 @@ from typing import Any
 
 from sparsecode.penalties.cel0 import CEL0
 from sparsecode.solvers._docs import shared_docs
-from sparsecode.solvers._irl1_kernels import cel0_macro_batch
+from sparsecode.solvers._irl1_kernels import irl1_batch
 from sparsecode.solvers._problem import Problem, Tile
 from sparsecode.solvers._result import SolverResult
 
@@ -65,9 +65,9 @@ def cel0_macro(
     step = 1.0 / problem.curvature
 
     def kernel(tile: Tile) -> None:
-        cel0_macro_batch(
+        irl1_batch(
             tile.projections, tile.energies, problem.gram, problem.squared_norms,
-            problem.penalty, tile.alphas, step, problem.max_iter, 0.9 * problem.tol,
+            problem.penalty, tile.alphas, True, step, problem.max_iter, 0.9 * problem.tol,
             tile.codes, tile.n_iter,
         )  # fmt: skip
 

@@ -72,7 +72,7 @@ def irl1(
     def kernel(tile: Tile) -> None:
         irl1_batch(
             tile.projections, tile.energies, problem.gram, problem.squared_norms,
-            problem.penalty, tile.alphas, step, problem.max_iter, 0.9 * problem.tol,
+            problem.penalty, tile.alphas, False, step, problem.max_iter, 0.9 * problem.tol,
             tile.codes, tile.n_iter,
         )  # fmt: skip
 

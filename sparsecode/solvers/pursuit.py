@@ -126,22 +126,24 @@ def mp(
     Mallat & Zhang 1993 (IEEE Trans. Signal Process. 41, 3397-3415). It ends before an atom beyond
     `n_nonzero` would enter. The certificate, the support residual, shows how far the code
     is from the least-squares one (see :func:`omp`); it is not bounded by a tolerance. A sample
-    counts as converged if its error is met, where one is given.
+    counts as converged if its error is met, where one is given, else if it ended by itself.
     """
     problem = Problem(X, dictionary, max_iter=max_iter, n_threads=n_threads)
     n_nonzero, target = _check_targets(problem, n_nonzero, error)
     limit = problem.n_atoms if n_nonzero is None else n_nonzero
     norms = np.sqrt(problem.squared_norms)
+    n_iter: list[np.ndarray] = []
 
     def kernel(tile: Tile) -> None:
         mp_batch(
             tile.projections, tile.energies, problem.gram, norms, positive, limit, target,
             problem.max_iter, tile.codes, tile.n_iter,
         )  # fmt: skip
+        n_iter.append(tile.n_iter)
 
     def met(certificate: np.ndarray, objective: np.ndarray) -> np.ndarray:
         if error is None:
-            return np.ones(certificate.size, bool)
+            return np.concatenate([np.zeros(0, np.int64), *n_iter]) < problem.max_iter
         return objective <= target * (1.0 + problem.tol)
 
     return problem.solve(kernel, met=met, remedy="Raise n_nonzero, error or max_iter.")

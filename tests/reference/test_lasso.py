@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import twins
 from sklearn.decomposition import sparse_encode
+from sklearn.linear_model import lars_path
 
 from sparsecode.datasets import extract_patches, natural_images, whiten
 from sparsecode.penalties import L1, ElasticNet
@@ -12,19 +14,6 @@ from sparsecode.solvers import cd, fista, ista
 def objective(X, dictionary, codes, alpha, weights=1.0):
     residuals = X - codes @ dictionary
     return 0.5 * (residuals**2).sum(axis=1) + alpha * (np.abs(codes) * weights).sum(axis=1)
-
-
-def relative_gap(x, dictionary, z, alpha, weights, positive=False):
-    """Return the duality gap of one code over 1/2 ||x||^2: the residual, scaled to be feasible."""
-    residual = x - z @ dictionary
-    correlation = dictionary @ residual
-    if not positive:
-        correlation = np.abs(correlation)
-    scale = min((alpha * w / c for w, c in zip(weights, correlation) if c > 0.0), default=np.inf)
-    scale = max(min(scale, (x @ residual) / (residual @ residual)), 0.0)
-    primal = 0.5 * residual @ residual + alpha * weights @ np.abs(z)
-    dual = scale * x @ residual - 0.5 * scale**2 * residual @ residual
-    return (primal - dual) / (0.5 * x @ x)
 
 
 @pytest.fixture(scope="module", params=["gaussian", "overcomplete", "tall", "photographs"])
@@ -71,6 +60,22 @@ def test_codes_match_celer_with_weights(problem):
     )
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_codes_match_the_exact_path_on_coherent_atoms(seed):
+    """Few features, many atoms that are nearly alike, norms from 0.05 to 20, a small alpha."""
+    rng = np.random.default_rng(seed)
+    n_features = int(rng.integers(2, 30))
+    dictionary = np.cumsum(rng.standard_normal((100, n_features)), axis=1)
+    dictionary *= np.exp(rng.uniform(-3, 3, (100, 1)))
+    X = rng.standard_normal((4, n_features))
+    result = cd(X, dictionary, "l1", alpha_ratio=0.01)
+    for x, alpha, found in zip(X, result.alpha, result.objective):
+        # the path counts in alpha / n_features
+        path = lars_path(dictionary.T, x, method="lasso", alpha_min=alpha / n_features)
+        exact = objective(x[None], dictionary, path[2][:, -1][None], alpha)[0]
+        assert found == pytest.approx(exact, rel=1e-6)
+
+
 @pytest.mark.parametrize("positive", [False, True])
 def test_gaps_recomputed_from_the_returned_codes(problem, positive):
     X, dictionary = problem
@@ -79,7 +84,7 @@ def test_gaps_recomputed_from_the_returned_codes(problem, positive):
     result = cd(X, dictionary, L1(alpha, positive, weights))
     assert result.converged.all()
     for x, z, certificate in zip(X, result.code.to_dense(), result.certificate):
-        gap = relative_gap(x, dictionary, z, alpha, weights, positive)
+        gap = twins.relative_gap(L1(alpha, positive, weights), x, dictionary, z)
         assert gap <= 1e-6
         assert certificate == pytest.approx(max(gap, 0.0), abs=1e-12)
 

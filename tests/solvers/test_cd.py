@@ -2,12 +2,26 @@
 
 import numpy as np
 import pytest
+import twins
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparsecode.penalties import L0, L1
-from sparsecode.solvers import cd, ista
+from sparsecode.datasets import extract_patches, natural_images
+from sparsecode.penalties import CEL0, L0, L1, MCP, SCAD, ElasticNet, Half, LogSum, registered
+from sparsecode.solvers import cd
 from sparsecode.solvers._cd_kernels import GATHERED
+
+#: Weights are fractions of what silences each sample.
+FRACTIONS = {
+    "l1": 0.02,
+    "elastic_net": 0.02,
+    "l0": 0.005,
+    "cel0": 0.005,
+    "half": 0.01,
+    "mcp": 0.02,
+    "scad": 0.02,
+    "log_sum": 0.02,
+}
 
 
 def test_working_sets_larger_than_the_gathered_block():
@@ -56,14 +70,57 @@ def test_order_of_the_atoms_does_not_matter_for_convex_penalties(seed):
     np.testing.assert_allclose(one.objective, other.objective, rtol=1e-8)
 
 
-@pytest.mark.parametrize("penalty", [L1(0.4), L0(0.2)], ids=repr)
+@pytest.fixture(scope="module")
+def photographs():
+    """Patches with their mean, and more patches as unit atoms: cosines up to 0.999 and more."""
+    patches = extract_patches(natural_images(), 8, n_patches=440, rng=1, subtract_mean=False)
+    X, atoms = patches[:40], patches[40:]
+    return X, atoms / np.linalg.norm(atoms, axis=1, keepdims=True)
+
+
+def test_fractions_are_given_for_every_penalty_of_coordinate_descent():
+    assert set(FRACTIONS) == set(registered()) - {"paper_cel0"}  # which cd refuses
+
+
+@pytest.mark.parametrize("name", FRACTIONS)
+def test_raw_photographs_converge_in_few_sweeps(name, photographs):
+    """Leaps to the minimiser on a support replace thousands of sweeps over coherent atoms."""
+    X, dictionary = photographs
+    result = cd(X, dictionary, name, alpha_ratio=FRACTIONS[name], max_iter=2500)
+    assert result.converged.all()
+    assert (result.objective <= 0.5 * (X**2).sum(axis=1)).all()
+
+
+@pytest.mark.parametrize("name", ["l1", "l0"])
+def test_float32_reaches_its_tolerance_on_raw_photographs(name, photographs):
+    X, dictionary = (array.astype(np.float32) for array in photographs)
+    result = cd(X, dictionary, name, alpha_ratio=FRACTIONS[name], max_iter=2500)
+    assert result.converged.all()
+
+
+@pytest.mark.parametrize("penalty", [L1(0.3), L0(0.1), CEL0(0.1), Half(0.15), ElasticNet(0.3)])
+def test_codes_are_optimal_along_every_axis(penalty):
+    rng = np.random.default_rng(6)
+    dictionary = rng.standard_normal((14, 9)) * rng.uniform(0.4, 2.0, (14, 1))
+    X, weights = rng.standard_normal((6, 9)), rng.uniform(0.5, 2.0, 14)
+    for struct in (penalty, penalty._replace(positive=True, weights=weights)):
+        result = cd(X, dictionary, struct, tol=1e-9, max_iter=100_000)
+        for x, z, found in zip(X, result.code.to_dense(), result.objective):
+            assert twins.is_coordinate_stationary(struct, x, dictionary, z, atol=1e-4)
+            assert found == pytest.approx(twins.objective(struct, x, dictionary, z), rel=1e-12)
+
+
+UPHILL = [L1(0.3), L0(0.1), CEL0(0.1), Half(0.15), MCP(0.3), SCAD(0.3), LogSum(0.1)]
+
+
 @pytest.mark.filterwarnings("ignore:.*did not converge")
-def test_proximal_gradient_never_climbs(penalty):
-    rng = np.random.default_rng(9)
-    dictionary, X = rng.standard_normal((12, 16)), rng.standard_normal((4, 16))
-    start = rng.standard_normal((4, 12))
-    costs = [
-        ista(X, dictionary, penalty, init=start, max_iter=n, tol=1e-15).objective
-        for n in (1, 2, 5, 20, 100)
-    ]
-    assert (np.diff(costs, axis=0) <= 1e-12).all()
+@pytest.mark.parametrize("penalty", UPHILL, ids=repr)
+def test_neither_a_sweep_nor_a_leap_leads_uphill(penalty):
+    """A call whose sweeps run out ends with leaps."""
+    rng = np.random.default_rng(7)
+    dictionary, X = rng.standard_normal((40, 20)) + 1.0, rng.standard_normal((6, 20))
+    codes, before = rng.standard_normal((6, 40)), np.full(6, np.inf)
+    for n_sweeps in (1, 1, 1, 2, 5, 20, 1, 1, 1):
+        result = cd(X, dictionary, penalty, init=codes, max_iter=n_sweeps, tol=1e-12)
+        assert (result.objective <= before * (1 + 1e-9)).all()
+        codes, before = result.code, result.objective
