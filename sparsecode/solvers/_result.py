@@ -40,7 +40,8 @@ class SolverResult:
 
     Notes
     -----
-    A sample that no atom sees (Dx = 0) has the code 0 and the certificate 0.
+    A sample that no atom sees (Dx = 0 but for rounding: every cosine is at most 10 machine
+    epsilons) has the code 0 and the certificate 0.
     """
 
     code: SparseCode

@@ -49,7 +49,10 @@ def cd(
     Friedman, Hastie & Tibshirani 2010 (J. Stat. Softw. 33, 1) for l1; Breheny & Huang 2011 (Ann.
     Appl. Stat. 5, 232-253) for MCP and SCAD. A working set joins the active atoms and the
     worst violators, as in Massias, Gramfort & Salmon 2018 (ICML, celer), and is solved more
-    tightly from round to round. For l0 and CEL0 the fixed points are the same, and
+    tightly from round to round. Where sweeps are slow, because atoms are much alike, a damped
+    Newton step moves the whole support at once, up to the first sign change, as in the
+    feature-sign search of Lee, Battle, Raina & Ng 2006 (NIPS 19, 801-808); it is kept only if
+    the objective falls. For l0 and CEL0 the fixed points are the same, and
     coordinate-stationary.
     """
     problem = Problem(

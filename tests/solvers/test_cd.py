@@ -7,7 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparsecode.datasets import extract_patches, natural_images
-from sparsecode.penalties import CEL0, L0, L1, MCP, SCAD, ElasticNet, Half, LogSum, registered
+from sparsecode.penalties import (
+    CEL0,
+    L0,
+    L1,
+    MCP,
+    SCAD,
+    ElasticNet,
+    Half,
+    LogSum,
+    PaperCEL0,
+    registered,
+)
 from sparsecode.solvers import cd
 from sparsecode.solvers._cd_kernels import GATHERED
 
@@ -80,6 +91,11 @@ def photographs():
 
 def test_fractions_are_given_for_every_penalty_of_coordinate_descent():
     assert set(FRACTIONS) == set(registered()) - {"paper_cel0"}  # which cd refuses
+
+
+def test_the_operator_that_silences_unit_atoms_is_refused():
+    with pytest.raises(TypeError, match=r"cd takes coordinate steps .* use CEL0, or ista"):
+        cd(np.ones((1, 2)), np.eye(2), PaperCEL0(0.1))
 
 
 @pytest.mark.parametrize("name", FRACTIONS)
