@@ -141,3 +141,17 @@ def test_cel0_has_fewer_limits_and_lower_costs_than_hard_thresholding():
             costs[name].append(cost.mean())
     assert np.mean(limits["cel0"]) <= np.mean(limits["l0"])
     assert np.mean(costs["cel0"]) < np.mean(costs["l0"])
+
+
+@pytest.mark.parametrize("norm", [0.5, 1.0, 2.0])
+def test_macro_leaves_the_flat_segment_at_a_tie(norm):
+    """Also for the atom of the largest norm, where a step of 1 / L would make the operator jump."""
+    rotation = np.linalg.qr(np.random.default_rng(5).standard_normal((4, 4)))[0]
+    dictionary, alpha = norm * rotation, 0.1
+    knee = np.sqrt(2 * alpha) / norm
+    ends = knee * np.array([1.0, 1.0, 1.7, 2.4])
+    start = knee * np.array([0.5, 0.5, 1.7, 2.4])
+    result = cel0_macro(ends[None] @ dictionary, dictionary, CEL0(alpha), init=start[None])
+    assert result.converged.all()
+    np.testing.assert_allclose(result.code.to_dense()[0], [0, 0, 1.7 * knee, 2.4 * knee], atol=1e-9)
+    assert result.objective[0] == pytest.approx(4 * alpha)
