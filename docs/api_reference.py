@@ -75,6 +75,7 @@ API = (
                 "vinje_gallant",
             ),
             "Over units and over samples": ("lifetime", "population", "summary"),
+            "Of reconstructions": ("explained_variance",),
             "Constants": ("HIGHER_IS_SPARSER",),
         },
     ),
@@ -101,13 +102,22 @@ API = (
     Section(
         "sparsecode.learning",
         "Dictionary learning",
-        {"Learners": ("olshausen_field",), "Result": ("LearningResult",)},
+        {"Learners": ("ksvd", "mod", "olshausen_field", "online"), "Result": ("LearningResult",)},
+    ),
+    Section(
+        "sparsecode.estimators",
+        "scikit-learn estimators",
+        {
+            "Estimators": ("DictionaryLearner", "SparseEncoder"),
+            "Files": ("load",),
+            "Scorers": ("negative_objective",),
+        },
     ),
     Section(
         "sparsecode.datasets",
         "Data",
         {
-            "Without network": ("load_digits16", "natural_images", "planted_codes"),
+            "Without network": ("load_digits16", "load_images", "natural_images", "planted_codes"),
             "Opt-in downloads": ("load_mnist", "load_olshausen_field", "load_van_hateren"),
             "Prepare": ("extract_patches", "normalize_local_contrast", "patch_batches", "whiten"),
             "Results": ("ImageSet", "LabelledImages", "PlantedCodes"),
@@ -115,13 +125,36 @@ API = (
         },
     ),
     Section(
+        "sparsecode.receptive_fields",
+        "Receptive fields",
+        {
+            "Shape": ("fit_gabors", "gabors"),
+            "Orientation tuning": (
+                "circular_variance",
+                "gratings",
+                "half_width",
+                "orientation_tuning",
+                "preferred_orientation",
+            ),
+            "Results": ("GaborFits", "Tuning"),
+        },
+    ),
+    Section(
         "sparsecode.plotting",
         "Figures",
         {
-            "Draw": ("codes_raster", "mse_against_density", "penalty_curves", "receptive_fields"),
+            "Draw": (
+                "codes_raster",
+                "gabor_ellipses",
+                "mse_against_density",
+                "penalty_curves",
+                "receptive_fields",
+                "tuning_curves",
+            ),
             "Constants": ("COLORS", "MARKERS"),
         },
     ),
+    Section("sparsecode.cli", "The command", {"Entry": ("main",)}),
     Section("sparsecode", "The installation", {"Report": ("show_versions",)}),
 )
 

@@ -6,7 +6,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sparsecode import core, datasets, learning, penalties, plotting, solvers
+    from sparsecode import (
+        core,
+        datasets,
+        estimators,
+        learning,
+        penalties,
+        plotting,
+        receptive_fields,
+        solvers,
+    )
     from sparsecode._versions import show_versions
     from sparsecode.core.code import SparseCode
 
@@ -17,9 +26,11 @@ __all__ = [
     "__version__",
     "core",
     "datasets",
+    "estimators",
     "learning",
     "penalties",
     "plotting",
+    "receptive_fields",
     "show_versions",
     "solvers",
 ]

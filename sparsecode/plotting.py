@@ -7,13 +7,15 @@ or saved. Matplotlib is imported when a function is called.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import ceil, isqrt, sqrt
-from typing import TYPE_CHECKING, Any
+from math import ceil, sqrt
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from sparsecode._validation import check_count, check_dictionary, check_positive
 from sparsecode.core.code import SparseCode
+from sparsecode.receptive_fields import GaborFits, Tuning
+from sparsecode.receptive_fields._patch import check_patch_shape
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,9 +24,11 @@ __all__ = [
     "COLORS",
     "MARKERS",
     "codes_raster",
+    "gabor_ellipses",
     "mse_against_density",
     "penalty_curves",
     "receptive_fields",
+    "tuning_curves",
 ]
 
 #: Colour of each penalty, by its registered name: Okabe & Ito's, safe for colour-blind readers.
@@ -114,53 +118,181 @@ def receptive_fields(
         receptive_fields(dictionary, order=np.argsort(-code.to_scipy().mean(axis=0))[:100])
     """
     atoms = check_dictionary(dictionary)
-    height, width = _atom_shape(atoms.shape[1], shape)
-    if order is not None:
-        chosen = np.asarray(order)
-        if chosen.ndim != 1 or chosen.dtype.kind not in "iu" or not chosen.size:
-            raise ValueError(f"order must list at least one atom by its index; got {order!r}.")
-        if not 0 <= chosen.min() <= chosen.max() < len(atoms):
-            raise ValueError(
-                f"order must hold indices between 0 and {len(atoms) - 1}; got {chosen.min()} to "
-                f"{chosen.max()}."
-            )
-        atoms = atoms[chosen]
-    if n_columns is None:
-        n_columns = max(1, min(len(atoms), ceil(sqrt(len(atoms) * height / width))))
-    n_columns = check_count("n_columns", n_columns)
-    n_rows = ceil(len(atoms) / n_columns)
-    gap = max(1, min(height, width) // 12)
-    mosaic = np.full(
-        (n_rows * (height + gap) - gap, n_columns * (width + gap) - gap), np.nan, np.float32
-    )
+    height, width = check_patch_shape(shape, atoms.shape[1], name="shape")
+    atoms = atoms[_chosen(order, len(atoms))]
+    mosaic = _Mosaic.of(len(atoms), (height, width), n_columns)
+    pixels = np.full(mosaic.size, np.nan, np.float32)
     scaled = (atoms / np.abs(atoms).max(axis=1, keepdims=True)).reshape(-1, height, width)
-    for i, tile in enumerate(scaled):
-        top, left = i // n_columns * (height + gap), i % n_columns * (width + gap)
-        mosaic[top : top + height, left : left + width] = tile
+    for tile, top, left in zip(scaled, mosaic.tops, mosaic.lefts):
+        pixels[top : top + height, left : left + width] = tile
     ax = _axes(ax)
-    image = ax.imshow(mosaic, cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
+    image = ax.imshow(pixels, cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
     image.cmap = image.get_cmap().with_extremes(bad=_PAPER)
     ax.set_axis_off()
     return ax
 
 
-def _atom_shape(n_features: int, shape: tuple[int, int] | None) -> tuple[int, int]:
-    if shape is None:
-        side = isqrt(n_features)
-        if side * side != n_features:
-            raise ValueError(
-                f"atoms must be square or come with their shape; got {n_features} features. Pass "
-                "shape=(height, width)."
-            )
-        return side, side
-    if np.shape(shape) != (2,):
-        raise ValueError(f"shape must be a pair, height and width; got {shape!r}.")
-    height, width = (check_count("shape", size) for size in shape)
-    if height * width != n_features:
-        raise ValueError(
-            f"shape must have {n_features} pixels, the dictionary's n_features; got {tuple(shape)}."
+def gabor_ellipses(
+    fits: GaborFits,
+    ax: Axes | None = None,
+    *,
+    n_columns: int | None = None,
+    order: Any = None,
+    color: str = COLORS["l1"],
+) -> Axes:
+    """Draw fitted Gabors on the mosaic of :func:`receptive_fields`, as ellipses.
+
+    The ellipse is where the envelope is at half its height; the line through its centre runs
+    along the stripes. What lies outside of an atom's tile is left out.
+
+    Parameters
+    ----------
+    fits : GaborFits
+        One fit for each atom of the mosaic.
+    ax : matplotlib Axes, optional
+        Where the mosaic was drawn; new axes by default.
+    n_columns : int, optional
+        As given to :func:`receptive_fields`.
+    order : array-like of int, optional
+        As given to :func:`receptive_fields`: which fits to draw, in this order.
+    color : str
+        Colour of the lines.
+
+    Returns
+    -------
+    matplotlib Axes
+        With one more line.
+
+    Raises
+    ------
+    TypeError
+        If `fits` are not GaborFits.
+    ValueError
+        If `order` names no fit or one that does not exist.
+
+    Examples
+    --------
+    The 25 atoms that are closest to Gabors::
+
+        best = np.argsort(fits.error)[:25]
+        gabor_ellipses(fits, receptive_fields(dictionary, order=best), order=best)
+    """
+    if not isinstance(fits, GaborFits):
+        raise TypeError(f"fits must be GaborFits; got {type(fits).__name__}. Use fit_gabors.")
+    height, width = fits.patch_shape
+    chosen = _chosen(order, len(fits))
+    mosaic = _Mosaic.of(chosen.size, fits.patch_shape, n_columns)
+    around = np.linspace(0.0, 2.0 * np.pi, 73)
+    # across and along the stripes, in units of the half-widths: once around, then from end to end
+    outline = np.array(
+        [[*np.cos(around), np.nan, 0.0, 0.0, np.nan], [*np.sin(around), np.nan, -1.0, 1.0, np.nan]]
+    )
+    half = sqrt(2.0 * np.log(2.0))
+    across = half * fits.sigma_across[chosen, None] * outline[0]
+    along = half * fits.sigma_along[chosen, None] * outline[1]
+    angle = np.radians(fits.orientation[chosen, None])
+    x = fits.x[chosen, None] + np.sin(angle) * across + np.cos(angle) * along
+    y = fits.y[chosen, None] + np.cos(angle) * across - np.sin(angle) * along
+    outside = (np.abs(2 * x - width + 1) > width) | (np.abs(2 * y - height + 1) > height)
+    x[outside] = np.nan
+    ax = _axes(ax)
+    ax.plot(
+        (mosaic.lefts[:, None] + x).ravel(), (mosaic.tops[:, None] + y).ravel(),
+        color=color, linewidth=1.0,
+    )  # fmt: skip
+    ax.set(xlim=(-0.5, mosaic.size[1] - 0.5), ylim=(mosaic.size[0] - 0.5, -0.5), aspect="equal")
+    ax.set_axis_off()
+    return ax
+
+
+class _Mosaic(NamedTuple):
+    """Where the tiles of a mosaic stand."""
+
+    size: tuple[int, int]
+    tops: np.ndarray
+    lefts: np.ndarray
+
+    @classmethod
+    def of(cls, n_tiles: int, shape: tuple[int, int], n_columns: int | None) -> _Mosaic:
+        height, width = shape
+        if n_columns is None:
+            n_columns = max(1, min(n_tiles, ceil(sqrt(n_tiles * height / width))))
+        n_columns = check_count("n_columns", n_columns)
+        gap = max(1, min(height, width) // 12)
+        rows, columns = np.divmod(np.arange(n_tiles), n_columns)
+        n_rows = ceil(n_tiles / n_columns)
+        return cls(
+            (n_rows * (height + gap) - gap, n_columns * (width + gap) - gap),
+            rows * (height + gap),
+            columns * (width + gap),
         )
-    return height, width
+
+
+def _chosen(order: Any, n_atoms: int) -> np.ndarray:
+    """Return the indices of the atoms to draw."""
+    if order is None:
+        return np.arange(n_atoms)
+    chosen = np.asarray(order)
+    if chosen.ndim != 1 or chosen.dtype.kind not in "iu" or not chosen.size:
+        raise ValueError(f"order must list at least one atom by its index; got {order!r}.")
+    if not 0 <= chosen.min() <= chosen.max() < n_atoms:
+        raise ValueError(
+            f"order must hold indices between 0 and {n_atoms - 1}; got {chosen.min()} to "
+            f"{chosen.max()}."
+        )
+    return chosen
+
+
+def tuning_curves(tuning: Tuning, ax: Axes | None = None, *, order: Any = None) -> Axes:
+    """Draw responses to gratings against their orientation, relative to the largest of each unit.
+
+    Parameters
+    ----------
+    tuning : Tuning
+        What :func:`~sparsecode.receptive_fields.orientation_tuning` returns.
+    ax : matplotlib Axes, optional
+        Where to draw; new axes by default.
+    order : array-like of int, optional
+        Which units to draw, in this order; by default all as they stand.
+
+    Returns
+    -------
+    matplotlib Axes
+        With one line for each unit, labelled by its circular variance. A silent unit's line
+        stays at 0.
+
+    Raises
+    ------
+    TypeError
+        If `tuning` is not a Tuning.
+    ValueError
+        If `order` names no unit or one that does not exist.
+
+    Examples
+    --------
+    The sharpest unit and the broadest::
+
+        variance = tuning.circular_variance
+        tuning_curves(tuning, order=[np.nanargmin(variance), np.nanargmax(variance)]).legend()
+    """
+    if not isinstance(tuning, Tuning):
+        raise TypeError(
+            f"tuning must be a Tuning; got {type(tuning).__name__}. Use orientation_tuning."
+        )
+    chosen = _chosen(order, len(tuning))
+    curves = tuning.responses[chosen]
+    largest = curves.max(axis=1, keepdims=True)
+    curves = curves / np.where(largest > 0.0, largest, 1.0)
+    ax = _axes(ax)
+    # the first orientation again, at the end of the circle
+    orientations = np.append(tuning.orientations, 180.0)
+    for curve, variance in zip(curves, tuning.circular_variance[chosen]):
+        ax.plot(orientations, np.append(curve, curve[0]), label=f"CV {variance:.2f}")
+    ax.set(
+        xlabel="orientation (degrees)", ylabel="response relative to the largest",
+        xlim=(0.0, 180.0), ylim=(0.0, 1.05), xticks=(0, 45, 90, 135, 180),
+    )  # fmt: skip
+    return ax
 
 
 def codes_raster(code: SparseCode, ax: Axes | None = None, *, color: str = _INK) -> Axes:

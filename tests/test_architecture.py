@@ -30,12 +30,14 @@ MAY_IMPORT = {
     "cli": {*CHAIN, "bridges", "datasets", "plotting"},
     "bridges": {"core", "penalties", "solvers"},
     "datasets": {"core"},
-    "plotting": {"core"},
+    "receptive_fields": {"core"},
+    "plotting": {"core", "receptive_fields"},
 }
 #: Distribution names whose import name differs.
 IMPORT_NAMES = {
     "faiss-cpu": "faiss",
     "imageio-ffmpeg": "imageio_ffmpeg",
+    "pillow": "PIL",
     "scikit-image": "skimage",
     "scikit-learn": "sklearn",
     "spams-bin": "spams",

@@ -20,10 +20,13 @@ from sparsecode.plotting import (
     COLORS,
     MARKERS,
     codes_raster,
+    gabor_ellipses,
     mse_against_density,
     penalty_curves,
     receptive_fields,
+    tuning_curves,
 )
+from sparsecode.receptive_fields import Tuning, fit_gabors, gabors
 
 
 @pytest.fixture
@@ -108,6 +111,86 @@ def test_bad_mosaics(ax, atoms, options, said):
     with pytest.raises(ValueError, match=said):
         receptive_fields(atoms, ax, **options)
     assert not ax.images
+
+
+# Gabors
+
+
+@pytest.fixture(scope="module")
+def fits():
+    """Return fits of three Gabors of 12 x 15 pixels, the last one cut off on the right."""
+    parameters = dict(
+        x=[6.0, 7.5, 13.5], y=[5.0, 6.5, 6.0], orientation=[30.0, 90.0, 120.0], phase=20.0,
+        frequency=0.2, sigma_across=[1.8, 2.0, 1.8], sigma_along=[2.2, 3.0, 2.5],
+    )  # fmt: skip
+    return fit_gabors(gabors((12, 15), **parameters), (12, 15))
+
+
+def envelope(fits, i, x, y):
+    """Return the envelope of fit `i` at points of its patch."""
+    angle, right, up = np.radians(fits.orientation[i]), x - fits.x[i], fits.y[i] - y
+    along = right * np.cos(angle) + up * np.sin(angle)
+    across = right * np.sin(angle) - up * np.cos(angle)
+    square = (across / fits.sigma_across[i]) ** 2 + (along / fits.sigma_along[i]) ** 2
+    return np.exp(-square / 2), across
+
+
+def test_ellipses_are_at_half_the_height_of_the_envelopes(ax, fits):
+    order = [2, 0, 1]
+    receptive_fields(fits.gabors(), ax, shape=(12, 15), n_columns=2, order=order)
+    limits = ax.get_xlim(), ax.get_ylim()
+    assert gabor_ellipses(fits, ax, n_columns=2, order=order, color="#0072b2") is ax
+    assert (ax.get_xlim(), ax.get_ylim()) == limits
+    (line,) = ax.lines
+    assert to_hex(line.get_color()) == "#0072b2"
+    for place, (i, points) in enumerate(zip(order, np.split(line.get_xydata(), 3))):
+        x, y = (points - np.array([16, 13]) * [place % 2, place // 2]).T
+        height, across = envelope(fits, i, x, y)
+        around, axis = np.split(np.arange(len(x)), [-4])
+        seen = np.isfinite(x)
+        np.testing.assert_allclose(height[around][seen[around]], 0.5)
+        np.testing.assert_allclose(height[axis][seen[axis]], 0.5)
+        np.testing.assert_allclose(across[axis][seen[axis]], 0, atol=1e-9)
+        assert seen.sum() == len(x) - 2 or i == 2  # the one that leaves its tile
+        assert seen[around].sum() > 30
+        assert -0.5 <= x[seen].min() < x[seen].max() <= 14.5
+        assert -0.5 <= y[seen].min() < y[seen].max() <= 11.5
+
+
+def test_bad_ellipses(ax, fits):
+    with pytest.raises(TypeError, match="fits must be GaborFits; got ndarray"):
+        gabor_ellipses(fits.gabors(), ax)
+    with pytest.raises(ValueError, match="order must hold indices between 0 and 2; got 3 to 3"):
+        gabor_ellipses(fits, ax, order=[3])
+    assert not ax.lines
+
+
+# Tuning
+
+
+@pytest.fixture
+def tuning():
+    responses = np.array([[0.0, 4.0, 0.0], [0.0, 0.0, 0.0], [3.0, 3.0, 3.0]])
+    return Tuning(np.array([0.0, 60.0, 120.0]), responses, np.array([0.1, np.nan, 0.1]))
+
+
+def test_curves_are_scaled_and_closed(ax, tuning):
+    assert tuning_curves(tuning, ax, order=[2, 0, 1]) is ax
+    flat, sharp, silent = ax.lines
+    np.testing.assert_array_equal(flat.get_xdata(), [0, 60, 120, 180])
+    np.testing.assert_array_equal(flat.get_ydata(), [1, 1, 1, 1])
+    np.testing.assert_array_equal(sharp.get_ydata(), [0, 1, 0, 0])
+    np.testing.assert_array_equal(silent.get_ydata(), [0, 0, 0, 0])
+    assert [line.get_label() for line in ax.lines] == ["CV 1.00", "CV 0.00", "CV nan"]
+    assert ax.get_xlim() == (0, 180)
+    assert ax.get_xlabel() == "orientation (degrees)"
+
+
+def test_bad_curves_of_tuning(ax, tuning):
+    with pytest.raises(TypeError, match="tuning must be a Tuning; got ndarray"):
+        tuning_curves(tuning.responses, ax)
+    with pytest.raises(ValueError, match="order must list at least one atom"):
+        tuning_curves(tuning, ax, order=[])
 
 
 # Codes
@@ -226,8 +309,17 @@ def test_colours_stand_out_from_white_paper(name):
         lambda: codes_raster(SparseCode.from_dense(np.eye(3))),
         lambda: penalty_curves({"l1": abs}),
         lambda: mse_against_density([0.1], [1.0]),
+        lambda: gabor_ellipses(fit_gabors(np.eye(1, 16))),
+        lambda: tuning_curves(Tuning(np.arange(3) * 60.0, np.ones((1, 3)), np.ones(1))),
     ],
-    ids=["receptive_fields", "codes_raster", "penalty_curves", "mse_against_density"],
+    ids=[
+        "receptive_fields",
+        "codes_raster",
+        "penalty_curves",
+        "mse_against_density",
+        "gabor_ellipses",
+        "tuning_curves",
+    ],
 )
 def test_axes_are_made_where_none_are_given(draw):
     before = set(pyplot.get_fignums())

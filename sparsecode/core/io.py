@@ -165,6 +165,8 @@ def save_arrays(
     ------
     ValueError, TypeError
         If the suffix, a name or a dtype does not fit, for instance dtype object.
+    OSError
+        If the file cannot be written, as on a full disk; one that was there stays as it was.
     """
     suffix = _suffix(path)
     plain = {name: _storable(name, array, suffix) for name, array in arrays.items()}
@@ -175,7 +177,10 @@ def save_arrays(
             note = np.frombuffer(header.encode(), np.uint8)
             _write_npz(temporary, {_KEY: note, **plain})
         else:
-            safetensors.numpy.save_file(plain, temporary, {_KEY: header})
+            try:
+                safetensors.numpy.save_file(plain, temporary, {_KEY: header})
+            except safetensors.SafetensorError as error:  # also for a full disk
+                raise OSError(f"{Path(path).name} could not be written: {error}") from error
 
 
 def load_arrays(path: str | os.PathLike[str], *, checksum: bool = True) -> dict[str, np.ndarray]:
@@ -203,13 +208,16 @@ def load_arrays(path: str | os.PathLike[str], *, checksum: bool = True) -> dict[
     return _load(path, checksum)[0]
 
 
-def load_metadata(path: str | os.PathLike[str]) -> Any:
+def load_metadata(path: str | os.PathLike[str], *, checksum: bool = True) -> Any:
     """Read the metadata that :func:`save_arrays` was given, after checking the whole file.
 
     Parameters
     ----------
     path : path-like
-        A file that :func:`save_arrays` wrote.
+        A ``.safetensors`` or ``.npz`` file.
+    checksum : bool, default=True
+        Whether to insist on the checksum of :func:`save_arrays`. With ``False`` a file from
+        elsewhere has the metadata None.
 
     Returns
     -------
@@ -222,7 +230,7 @@ def load_metadata(path: str | os.PathLike[str]) -> Any:
     OSError
         If it cannot be opened.
     """
-    return _load(path, checksum=True)[1]
+    return _load(path, checksum)[1]
 
 
 def save_code(path: str | os.PathLike[str], code: SparseCode) -> None:

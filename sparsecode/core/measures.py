@@ -22,6 +22,8 @@ l0                   lower       Robin Hood, Rising Tide, Bill Gates
 
 With an ``epsilon``, l0 fails Scaling as well.
 
+:func:`explained_variance` is about something else: what is left of the samples in their codes.
+
 References
 ----------
 .. [1] N. Hurley and S. Rickard, "Comparing measures of sparsity", IEEE Trans. Inf. Theory
@@ -44,6 +46,7 @@ __all__ = [
     "HIGHER_IS_SPARSER",
     "entropy",
     "excess_kurtosis",
+    "explained_variance",
     "gini",
     "hoyer",
     "kappa4",
@@ -530,3 +533,53 @@ def _median(values: np.ndarray) -> float:
 
 def _mean(marks: np.ndarray) -> float:
     return float(marks.mean()) if marks.size else float("nan")
+
+
+def explained_variance(X: Any, reconstruction: Any) -> float:
+    r"""Return the share of the variance of samples that their reconstruction explains.
+
+    .. math:: \mathrm{EV} = 1 - \frac{\sum_i \|x_i - \hat x_i\|^2}{\sum_i \|x_i - \mu\|^2},
+
+    with :math:`\mu` the mean of each feature over all samples.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Samples.
+    reconstruction : array-like of shape (n_samples, n_features)
+        What codes make of them, such as :func:`~sparsecode.core.reconstruct` returns.
+
+    Returns
+    -------
+    float
+        1 if nothing is lost, 0 for the mean in place of every sample, below 0 for worse. NaN if
+        all samples are the same, or there are none.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the two are not finite arrays of the same such shape.
+
+    Notes
+    -----
+    The fraction of variance unexplained is 1 - EV. A mean of all entries, or of each batch, in
+    place of that of each feature gives other numbers.
+
+    Examples
+    --------
+    >>> from sparsecode.core.measures import explained_variance
+    >>> explained_variance([[2, 0], [0, 4]], [[2, 1], [0, 3]])
+    0.8
+    """
+    X = check_data(X, dtype=np.float64)
+    reconstruction = check_data(reconstruction, name="reconstruction", dtype=np.float64)
+    if reconstruction.shape != X.shape:
+        raise ValueError(
+            f"reconstruction must have the shape of X, {X.shape}; got {reconstruction.shape}."
+        )
+    if not len(X):
+        return float("nan")
+    error = np.sum((X - reconstruction) ** 2)
+    shifted = X - X[0]  # exactly 0 where all samples are the same
+    variance = np.sum((shifted - shifted.mean(axis=0)) ** 2)
+    return float(1.0 - error / variance) if variance > 0 else float("nan")

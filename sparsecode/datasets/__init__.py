@@ -3,6 +3,7 @@
 Nothing here reaches for the network unless a loader is called with ``download=True``.
 """
 
+from sparsecode.datasets.folders import load_images
 from sparsecode.datasets.images import ImageSet, LabelledImages, load_digits16, natural_images
 from sparsecode.datasets.patches import extract_patches, patch_batches
 from sparsecode.datasets.planted import PlantedCodes, planted_codes
@@ -21,6 +22,7 @@ __all__ = [
     "PlantedCodes",
     "extract_patches",
     "load_digits16",
+    "load_images",
     "load_mnist",
     "load_olshausen_field",
     "load_van_hateren",

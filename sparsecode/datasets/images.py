@@ -221,7 +221,6 @@ def natural_images() -> ImageSet:
 
 def _luminance(source: _Source) -> np.ndarray:
     """Read one photograph of the pool as relative luminance in [0, 1]."""
-    from skimage.color import gray2rgb, rgb2xyz
     from skimage.io import imread
 
     file = resources.files(source.package) / source.file
@@ -232,7 +231,13 @@ def _luminance(source: _Source) -> np.ndarray:
             f"lacks it; install {distribution} from its wheel on PyPI."
         )
     with resources.as_file(file) as path:
-        pixels = imread(path)
+        return luminance(imread(path))
+
+
+def luminance(pixels: np.ndarray) -> np.ndarray:
+    """Return sRGB code values, grey or in three colours, as relative luminance in [0, 1]."""
+    from skimage.color import gray2rgb, rgb2xyz
+
     if pixels.ndim == 2:
         pixels = gray2rgb(pixels)
     return rgb2xyz(pixels)[..., 1].astype(np.float32)

@@ -3,20 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from sparsecode._validation import check_option, check_positive
+from sparsecode.learning._docs import shared_docs
 from sparsecode.learning._loop import Callback, learn
 from sparsecode.learning._result import LearningResult
+from sparsecode.learning._rule import Coded, Rule
 from sparsecode.penalties import Penalty
 from sparsecode.solvers import SolverResult
 
-__all__ = ["olshausen_field"]
+__all__ = ["GradientRule", "olshausen_field"]
 
 
+@dataclass
+class GradientRule(Rule):
+    """Move along the gradient, ``D += rate * Z.T @ (X - Z @ D)``."""
+
+    learning_rate: float = 2.5
+    decay: float = 0.0
+    reduction: str = "mean"
+
+    def __post_init__(self) -> None:
+        self.learning_rate = check_positive("learning_rate", self.learning_rate)
+        if self.decay != 0:
+            self.decay = check_positive("decay", self.decay)
+        check_option("reduction", self.reduction, ("mean", "sum"))
+
+    def update(self, step: int, atoms: np.ndarray, batch: Coded) -> np.ndarray:
+        """Return the atoms one step further."""
+        rate = self.learning_rate / (1.0 + self.decay * step)
+        if self.reduction == "mean":
+            rate /= len(batch.X)
+        return atoms + atoms.dtype.type(rate) * (batch.codes.T @ batch.residuals)
+
+
+@shared_docs
 def olshausen_field(
     batches: Any,
     dictionary: Any,
@@ -27,10 +52,19 @@ def olshausen_field(
     learning_rate: float = 2.5,
     decay: float = 0.0,
     reduction: str = "mean",
+    init: str = "gaussian",
+    constraint: str | None = None,
     skip_unconverged: bool = False,
     dead_after: int | None = 50,
-    batch_size: int = 250,
+    max_cosine: float | None = None,
+    warm_start: bool = False,
+    batch_size: int | None = 250,
     n_batches: int | None = None,
+    held_out: Any = None,
+    held_out_every: int = 20,
+    patience: int | None = 5,
+    checkpoint: Any = None,
+    checkpoint_every: int = 50,
     callback: Callback | None = None,
     progress: bool = False,
     rng: np.random.Generator | int | None = None,
@@ -47,22 +81,7 @@ def olshausen_field(
 
     Parameters
     ----------
-    batches : iterable of array-like of shape (n_samples, n_features), or ndarray of that shape
-        A stream of batches, which may differ in size, such as
-        :func:`~sparsecode.datasets.patch_batches`; or all samples, from which whole batches are
-        drawn in a new random order at each pass. The atoms take the dtype of the first batch.
-    dictionary : int or array-like of shape (n_atoms, n_features)
-        Number of atoms, drawn from a Gaussian; or the atoms to start from, scaled to norm 1.
-    penalty : penalty struct, str or None
-        Such as ``L1(0.5)``; a registered name needs `alpha_ratio`; None for a solver without a
-        penalty.
-    solver : str or callable, default="cd"
-        A name of :func:`sparsecode.solvers.registered`; or a function that is called as
-        ``solver(X, dictionary, penalty)``, with `alpha_ratio` and `n_threads` if they are given,
-        and returns a SolverResult: ``functools.partial(cd, tol=1e-3)``, or without a penalty
-        ``functools.partial(omp, n_nonzero=8)``.
-    alpha_ratio : float, optional
-        Passed to the solver: replaces the penalty's alpha, sample by sample.
+    <batches>
     learning_rate : float, default=2.5
         Rate of the first step. Samples s times as large call for a rate 1 / s**2 as large.
     decay : float, default=0.0
@@ -70,43 +89,14 @@ def olshausen_field(
     reduction : {"mean", "sum"}, default="mean"
         Whether the gradient is averaged or summed over the batch. A rate for sums is that for
         means divided by the size of the batch.
-    skip_unconverged : bool, default=False
-        Whether a batch takes no step if some of its codes did not converge.
-    dead_after : int or None, default=50
-        An atom that no sample used in so many batches running is replaced by the largest
-        residual of the batch; None keeps dead atoms.
-    batch_size : int, default=250
-        Samples in a batch drawn from an array; all of them if it holds fewer.
+    <atoms>
+    batch_size : int or None, default=250
+        Samples in a batch drawn from an array; all of them if it holds fewer, or for None.
     n_batches : int, optional
         Number of batches; by default all of the stream, or one pass over the array.
-    callback : callable, optional
-        ``callback(step, metrics, dictionary)`` after each batch, with the row of the history as
-        a dict and the new atoms, read-only.
-    progress : bool, default=False
-        Whether to show a progress bar; needs tqdm.
-    rng : Generator, int or None
-        Source of the initial atoms and of the order of samples drawn from an array. Not the seed
-        that planted a known dictionary: equal seeds would draw equal atoms.
-    n_threads : int, optional
-        Passed to the solver. The result is the same, bit by bit, for every number.
+    <course>
 
-    Returns
-    -------
-    LearningResult
-        The atoms and, batch by batch, error, objective, density and dead atoms.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If an argument makes no sense, a batch is empty or has other features than the atoms, or
-        the stream ends before `n_batches`.
-    ImportError
-        If `progress` is asked for without tqdm.
-
-    Warns
-    -----
-    ConvergenceWarning
-        Once, if codes did not converge, with their number.
+    <returns>
 
     Notes
     -----
@@ -141,22 +131,12 @@ def olshausen_field(
     >>> bool(learned.history["mse"][-1] < learned.history["mse"][0])
     True
     """
-    learning_rate = check_positive("learning_rate", learning_rate)
-    if decay != 0:
-        decay = check_positive("decay", decay)
-    check_option("reduction", reduction, ("mean", "sum"))
-
-    def update(
-        step: int, atoms: np.ndarray, codes: sparse.csr_array, residuals: np.ndarray
-    ) -> np.ndarray:
-        rate = learning_rate / (1.0 + decay * step)
-        if reduction == "mean":
-            rate /= len(residuals)
-        return atoms + atoms.dtype.type(rate) * (codes.T @ residuals)
-
     return learn(
-        batches, dictionary, penalty, update,
-        solver=solver, alpha_ratio=alpha_ratio, skip_unconverged=skip_unconverged,
-        dead_after=dead_after, batch_size=batch_size, n_batches=n_batches, callback=callback,
-        progress=progress, rng=rng, n_threads=n_threads,
+        GradientRule(learning_rate, decay, reduction), batches, dictionary, penalty,
+        solver=solver, alpha_ratio=alpha_ratio, init=init, constraint=constraint,
+        skip_unconverged=skip_unconverged, dead_after=dead_after, max_cosine=max_cosine,
+        warm_start=warm_start, batch_size=batch_size, n_batches=n_batches, held_out=held_out,
+        held_out_every=held_out_every, patience=patience, checkpoint=checkpoint,
+        checkpoint_every=checkpoint_every, callback=callback, progress=progress, rng=rng,
+        n_threads=n_threads,
     )  # fmt: skip

@@ -264,3 +264,39 @@ def test_the_cloned_pair_of_the_specification():
     assert measures.hoyer([0, 1]) == measures.vinje_gallant([0, 1]) == 1
     assert measures.hoyer([0, 1, 0, 1]) == pytest.approx(0.586, abs=5e-4)
     assert measures.vinje_gallant([0, 1, 0, 1]) == pytest.approx(0.667, abs=5e-4)
+
+
+# --- what reconstructions explain ----------------------------------------------------------------
+
+
+def test_the_explained_variance_of_the_specification():
+    X = np.array([[2.0, 0.0], [0.0, 4.0]])
+    assert measures.explained_variance(X, [[2, 1], [0, 3]]) == pytest.approx(0.8)
+    assert measures.explained_variance(X, np.tile(X.mean(axis=0), (2, 1))) == 0.0
+    assert measures.explained_variance(X, X) == 1.0
+    assert measures.explained_variance(X, np.full((2, 2), X.mean())) < 0  # not a scalar mean
+
+
+def test_explained_variance_is_the_formula_in_double_precision():
+    rng = np.random.default_rng(0)
+    X = rng.normal(3.0, 1.0, (50, 4))
+    guess = X + rng.normal(size=X.shape)
+    lost = sum(((x - g) ** 2).sum() for x, g in zip(X, guess))
+    total = sum(((x - X.mean(axis=0)) ** 2).sum() for x in X)
+    assert measures.explained_variance(X, guess) == pytest.approx(1 - lost / total, rel=1e-12)
+    far = (X + 1000).astype(np.float32)  # whose squares do not fit into float32
+    expected = measures.explained_variance(far.astype(np.float64), far + np.float32(0.5))
+    assert measures.explained_variance(far, far + np.float32(0.5)) == expected
+
+
+def test_samples_that_do_not_vary_have_no_variance_to_explain():
+    constant = np.full((7, 3), 0.1)  # the mean of which is not exactly 0.1
+    assert np.isnan(measures.explained_variance(constant, constant + 1))
+    assert np.isnan(measures.explained_variance(np.empty((0, 3)), np.empty((0, 3))))
+
+
+def test_reconstructions_of_another_shape_are_refused():
+    with pytest.raises(ValueError, match=r"reconstruction must have the shape of X, \(2, 3\)"):
+        measures.explained_variance(np.ones((2, 3)), np.ones((3, 2)))
+    with pytest.raises(ValueError, match="reconstruction must be finite"):
+        measures.explained_variance(np.ones((1, 1)), [[np.nan]])

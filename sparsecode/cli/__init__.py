@@ -1,0 +1,5 @@
+"""The installed command ``sparsecode``: learn a dictionary, encode with it, inspect the files."""
+
+from sparsecode.cli.main import main
+
+__all__ = ["main"]

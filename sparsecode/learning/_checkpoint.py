@@ -1,0 +1,141 @@
+"""Checkpoints: everything the next batch depends on, in one file that is whole or absent."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from functools import partial
+from numbers import Real
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from sparsecode._validation import check_count
+from sparsecode.core.io import load_arrays, load_metadata, save_arrays
+
+__all__ = ["Checkpoint", "Part", "describe"]
+
+KIND = "learning checkpoint"
+
+
+class Part(Protocol):
+    """Something whose state goes into a checkpoint."""
+
+    def state(self) -> dict[str, np.ndarray]: ...
+    def restore(self, arrays: dict[str, np.ndarray]) -> None: ...
+
+
+class Checkpoint:
+    """The file that learning goes on from.
+
+    Parameters
+    ----------
+    path : path-like or None
+        A ``.safetensors`` file, in a folder that exists; None keeps nothing.
+    every : int
+        Batches between two checkpoints.
+    """
+
+    def __init__(self, path: Any, every: int) -> None:
+        self.every = check_count("checkpoint_every", every)
+        self.path = None if path is None else Path(path)
+        if self.path is None:
+            return
+        if self.path.suffix != ".safetensors":
+            raise ValueError(f"checkpoint must be a .safetensors file; got {self.path.name}.")
+        if not self.path.parent.is_dir():
+            raise ValueError(
+                f"checkpoint must lie in a folder that exists; {self.path.parent} does not. "
+                f"Make it first."
+            )
+
+    def resume(self, parts: dict[str, Part], configuration: dict[str, Any]) -> Any:
+        """Restore all parts from the file, if there is one; return its note, else None.
+
+        Later checkpoints hold these parts, and tell `configuration` from others.
+        """
+        if self.path is None:
+            return None
+        self.parts = parts
+        self.configuration = {name: describe(value) for name, value in configuration.items()}
+        if not self.path.exists():
+            return None
+        metadata = load_metadata(self.path)
+        if not isinstance(metadata, dict) or metadata.get("kind") != KIND:
+            raise ValueError(
+                f"{self.path.name} must be a checkpoint of a learner; got other arrays. Pass "
+                f"another path."
+            )
+        self._compare(metadata["configuration"])
+        arrays = load_arrays(self.path)
+        for name, part in parts.items():
+            prefix = f"{name}."
+            own = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+            part.restore(own)
+        return metadata["note"]
+
+    def _compare(self, theirs: dict[str, str]) -> None:
+        ours = self.configuration
+        differing = [
+            f"{name} = {theirs.get(name)} in the file, {ours.get(name)} here"
+            for name in {**ours, **theirs}
+            if theirs.get(name) != ours.get(name)
+        ]
+        if differing:
+            raise ValueError(
+                f"{self.path and self.path.name} must be a checkpoint of the same configuration; "
+                f"got {'; '.join(differing)}. Pass the same arguments, or another path."
+            )
+
+    def due(self, n_batches: int) -> bool:
+        """Say whether it is time, after so many batches."""
+        return self.path is not None and n_batches % self.every == 0
+
+    def save(self, note: Any) -> None:
+        """Replace the file by the state of all parts as it is, and a note that JSON can hold."""
+        arrays = {
+            f"{name}.{field}": array
+            for name, part in self.parts.items()
+            for field, array in part.state().items()
+        }
+        assert self.path is not None
+        metadata = {"kind": KIND, "configuration": self.configuration, "note": note}
+        try:
+            save_arrays(self.path, arrays, metadata)
+        except OSError as error:
+            raise OSError(
+                f"{self.path.name} could not be written, and is as the checkpoint before left it: "
+                f"{error}. Make room, and learning goes on from there."
+            ) from error
+
+
+def describe(value: Any) -> str:
+    """Return text that is the same, in any process, for values that make learning the same."""
+    if isinstance(value, np.ndarray):
+        data = hashlib.sha256(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
+        return f"array {value.dtype} {value.shape} {data.hexdigest()[:16]}"
+    if isinstance(value, np.random.Generator):
+        state = json.dumps(value.bit_generator.state, default=np.ndarray.tolist)
+        return f"state {hashlib.sha256(state.encode()).hexdigest()[:16]}"
+    if isinstance(value, partial):
+        return describe(value.func) + _fields(
+            {str(index): given for index, given in enumerate(value.args)} | value.keywords
+        )
+    if hasattr(value, "_asdict"):
+        return type(value).__name__ + _fields(value._asdict())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in dataclasses.fields(value)]
+        return type(value).__name__ + _fields({name: getattr(value, name) for name in names})
+    if callable(value):
+        named = value if hasattr(value, "__qualname__") else type(value)
+        return f"{named.__module__}.{named.__qualname__}"
+    if isinstance(value, Real) and not isinstance(value, bool):  # 2, 2.0 and np.float32(2) agree
+        number = float(value)
+        return repr(int(number) if number.is_integer() else number)
+    return repr(value)
+
+
+def _fields(fields: dict[str, Any]) -> str:
+    return f"({', '.join(f'{name}={describe(value)}' for name, value in fields.items())})"
