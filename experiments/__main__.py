@@ -1,4 +1,4 @@
-"""``python -m experiments list|run|plot|verify|report``."""
+"""``python -m experiments list|run|plot|verify|keep|report``."""
 
 from sparsecode._cache import use_hashed_numba_cache
 

@@ -10,29 +10,27 @@ from sparsecode.penalties import Penalty
 from sparsecode.solvers import SolverResult
 from sparsecode.solvers._problem import Problem, Tile
 
-from ._rentzeperis_kernels import prox_batch
+from ._rentzeperis_kernels import iterate_batch, silenced, spectral_norm
 
 __all__ = ["published_coder"]
 
-#: Power iterations per check of the spectral norm; it changes slowly and is warm-started.
-POWER_ITERATIONS = 3
+#: When the power iteration for a spectral norm may end: relative change, and iterations.
+POWER = (1e-6, 200)
 
 
-class SpectralNorm:
-    """Largest singular value of slowly changing matrices, by warm-started power iteration."""
+class Rows:
+    """Sparse rows in buffers that are written anew at each iteration, and their spectral norm."""
 
-    def __init__(self, n_columns: int) -> None:
-        self.vector = np.full(n_columns, n_columns**-0.5)
+    def __init__(self, shape: tuple[int, int], dtype: np.dtype) -> None:
+        self.indices = np.empty(shape, np.int32)
+        self.values = np.empty(shape, dtype)
+        self.sizes = np.zeros(shape[0], np.int64)
+        self.vector = np.full(shape[1], shape[1] ** -0.5)
+        self.image = np.empty(shape[1])
 
-    def __call__(self, matrix: np.ndarray) -> float:
-        norm = 0.0
-        for _ in range(POWER_ITERATIONS):
-            image = matrix.T @ (matrix @ self.vector)
-            length = float(np.linalg.norm(image))
-            if length == 0.0:
-                return 0.0
-            norm, self.vector = np.sqrt(length), image / length
-        return float(norm)
+    def norm(self) -> float:
+        """Return the largest singular value, by power iteration that goes on where it stood."""
+        return spectral_norm(self.indices, self.values, self.sizes, *POWER, self.vector, self.image)
 
 
 def published_coder(
@@ -46,29 +44,34 @@ def published_coder(
     rtol: float = 0.01,
     n_threads: int | None = None,
 ) -> SolverResult:
-    """Code batches as the authors' program does.
+    """Code a batch as the authors' program does.
 
     Proximal gradient from 0 with the step ``step / (1 + decay * t)`` (the threshold keeps the
     first step; at most 1 / L, beyond which it may diverge), until the codes of the batch change
     by less than `rtol` in one iteration: ``||change|| / (0.01 + ||codes||) < rtol`` in spectral
-    norms. The certificates of the result are those of every solver, so they show what the early
-    stop leaves undone.
+    norms. A batch too large for a tile stops tile by tile. The certificates of the result are
+    those of every solver, so they show what the early stop leaves undone.
     """
     problem = Problem(X, dictionary, penalty, n_threads=n_threads)
     step = min(step, problem.check_step(None))
+    transposed = np.ascontiguousarray(problem.dictionary.T)
+    limits = np.empty(problem.n_atoms)
+    silenced(problem.penalty, step, limits)
 
     def kernel(tile: Tile) -> None:
-        codes = tile.codes
-        change_norm, code_norm = SpectralNorm(codes.shape[1]), SpectralNorm(codes.shape[1])
+        X, codes = tile.X, tile.codes
+        residuals = np.array(X)
+        moves, active = Rows(codes.shape, codes.dtype), Rows(codes.shape, codes.dtype)
         for iteration in range(max_iter):
-            tile.n_iter[:] = iteration + 1
-            correlations = (tile.X - codes @ problem.dictionary) @ problem.dictionary.T
-            fresh = codes + codes.dtype.type(step / (1.0 + decay * iteration)) * correlations
-            prox_batch(problem.penalty, tile.alphas, step, fresh)
-            change = change_norm(fresh - codes)
-            codes[:] = fresh
-            if change < rtol * (0.01 + code_norm(codes)):
+            iterate_batch(
+                X, problem.dictionary, transposed, problem.penalty, limits,
+                step / (1.0 + decay * iteration), step, residuals, codes,
+                moves.indices, moves.values, moves.sizes,
+                active.indices, active.values, active.sizes,
+            )  # fmt: skip
+            if moves.norm() < rtol * (0.01 + active.norm()):
                 break
+        tile.n_iter[:] = iteration + 1
 
     # every sample counts as done: the authors' rule looks at the batch alone
     return problem.solve(kernel, step=step, met=lambda certificate, _: certificate >= 0.0)

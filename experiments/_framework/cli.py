@@ -1,4 +1,4 @@
-"""The command line: ``python -m experiments list|run|plot|verify|report``."""
+"""The command line: ``python -m experiments list|run|plot|verify|keep|report``."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ Changes = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the named random streams.")]
 Results = Annotated[Path, typer.Option(help="Where records are kept.")]
+#: Bytes of arrays that a record in the repository may have.
+MAX_KEPT = 1_000_000
 
 
 @app.command("list")
@@ -122,6 +124,33 @@ def verify(
         typer.echo(f"{name}: differs beyond the relative tolerance {rtol:g}")
         raise typer.Exit(1)
     typer.echo(f"{name}: equal within the relative tolerance {rtol:g}, digests differ")
+
+
+@app.command()
+def keep(
+    name: Name,
+    preset: Preset = "paper",
+    changes: Changes = None,
+    seed: Seed = 0,
+    results: Results = Path("results"),
+    records: Annotated[Path, typer.Option(help="Where the docs look for it.")] = Path(
+        "docs/records"
+    ),
+) -> None:
+    """Judge a kept record again and copy it to where the docs quote it, without its figure.
+
+    Example: python -m experiments keep cel0-exactness --preset paper
+    """
+    one, config = _resolve(name, preset, changes)
+    folder = one.folder(config, seed, results)
+    record = one.judge(_kept(one, folder))
+    size = (folder / "arrays.npz").stat().st_size
+    if size > MAX_KEPT:
+        _fail(f"The arrays of a record in the docs must stay below 1 MB; got {size / 1e6:.1f} MB.")
+    if record.provenance["dirty"]:
+        typer.echo(f"{name}: it was run with changes that were not committed", err=True)
+    record.save(records / one.name)
+    typer.echo(_relative(records / one.name))
 
 
 @app.command()

@@ -23,7 +23,16 @@ from .experiment import Experiment
 from .provenance import provenance
 from .record import Record, Verdict
 
-__all__ = ["SYMBOLS", "Entry", "count_verdicts", "number", "write"]
+__all__ = [
+    "MEANINGS",
+    "SYMBOLS",
+    "Entry",
+    "count_verdicts",
+    "duration",
+    "link",
+    "number",
+    "write",
+]
 
 #: One character for each verdict, so that none is told by its colour alone.
 SYMBOLS = {
@@ -90,7 +99,7 @@ def write(
         lstrip_blocks=True,
     )
     environment.filters.update(
-        number=number, picture=_picture, link=_link, duration=duration, dots=_dots
+        number=number, picture=_picture, link=link, duration=duration, dots=_dots
     )
     entries = sorted(entries, key=lambda entry: bool(entry.problem))
     digests = "".join(entry.record.digest for entry in entries if entry.record)
@@ -141,6 +150,13 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
+def link(citation: str) -> str | None:
+    """Return where ``doi:`` and ``arXiv:`` citations are found."""
+    kind, _, rest = citation.partition(":")
+    roots = {"doi": "https://doi.org/", "arxiv": "https://arxiv.org/abs/"}
+    return roots[kind.lower()] + quote(rest) if kind.lower() in roots else None
+
+
 def _picture(entry: Entry) -> dict[str, Any] | None:
     """Return the figure's data address and its size on the page, or None where there is none."""
     path = entry.folder / "figure.png"
@@ -158,13 +174,6 @@ def _picture(entry: Entry) -> dict[str, Any] | None:
 def _relative_address(path: Path, start: Path) -> str:
     """Return the address of `path` as seen from the folder `start`."""
     return quote(Path(os.path.relpath(path, start)).as_posix())
-
-
-def _link(citation: str) -> str | None:
-    """Return where ``doi:`` and ``arXiv:`` citations are found."""
-    kind, _, rest = citation.partition(":")
-    roots = {"doi": "https://doi.org/", "arxiv": "https://arxiv.org/abs/"}
-    return roots[kind.lower()] + quote(rest) if kind.lower() in roots else None
 
 
 def _rerun(entry: Entry, preset: str) -> str:
