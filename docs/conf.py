@@ -17,6 +17,7 @@ from sparsecode._cache import use_hashed_numba_cache  # noqa: E402
 use_hashed_numba_cache()
 
 import api_reference  # noqa: E402
+import claims_page  # noqa: E402
 
 import sparsecode  # noqa: E402
 
@@ -45,7 +46,7 @@ html_theme_options = {"show_prev_next": False, "navigation_with_keys": False}
 html_show_sourcelink = False
 default_role = "code"
 
-# What is generated from the package: the API pages and the changes since the last release.
+# What is generated: the API pages, the changes since the last release, the judged claims.
 api_reference.write(DOCS / "api")
 autosummary_generate = True
 autodoc_typehints = "none"
@@ -57,6 +58,7 @@ _unreleased = subprocess.run(
     cwd=ROOT, capture_output=True, text=True, check=True,
 ).stdout  # fmt: skip
 (DOCS / "_generated" / "unreleased.md").write_text(_unreleased, encoding="utf8")
+claims_page.write(DOCS)
 
 bibtex_bibfiles = ["references.bib"]
 bibtex_reference_style = "author_year"
