@@ -45,6 +45,7 @@ html_css_files = ["formula.css"]
 html_theme_options = {"show_prev_next": False, "navigation_with_keys": False}
 html_show_sourcelink = False
 default_role = "code"
+smartquotes_action = "qe"  # no dashes: they would spoil the options of commands
 
 # What is generated: the API pages, the changes since the last release, the judged claims.
 api_reference.write(DOCS / "api")

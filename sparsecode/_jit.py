@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import numba
@@ -81,9 +81,14 @@ parallel_jit = partial(jit, parallel=True)
 _ENTRY = threading.RLock()
 
 
-@cache
 def _blas() -> ThreadpoolController:
-    """Return the loaded BLAS libraries (finding them costs milliseconds)."""
+    """Return the loaded BLAS libraries."""
+    return _blas_after(len(sys.modules))
+
+
+@lru_cache(maxsize=1)
+def _blas_after(n_modules: int) -> ThreadpoolController:
+    """Find the BLAS libraries anew once more modules have been imported; it costs milliseconds."""
     return ThreadpoolController()
 
 
@@ -97,13 +102,15 @@ class _SingleThreadedBLAS:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.n_inside = 0
+        self.libraries: Any = None
         self.limits: Any = None
 
     def __enter__(self) -> None:
         with self.lock:
             if self.n_inside == 0:
+                self.libraries = _blas()
                 self._free_control()
-                self.limits = _blas().limit(limits=1, user_api="blas")
+                self.limits = self.libraries.limit(limits=1, user_api="blas")
             self.n_inside += 1
 
     def __exit__(self, *exception: object) -> None:
@@ -114,10 +121,9 @@ class _SingleThreadedBLAS:
                 self.limits.restore_original_limits()
                 self._free_control()  # for whoever comes next
 
-    @staticmethod
-    def _free_control() -> None:
+    def _free_control(self) -> None:
         """Let any Python thread set the limit; threadpoolctl 3.8 reserves that to the first."""
-        for library in _blas().lib_controllers:
+        for library in self.libraries.lib_controllers:
             if hasattr(library, "clear_controlling_thread"):
                 library.clear_controlling_thread(force=True)
 

@@ -13,6 +13,7 @@ import pytest
 from jit_kernels import sum_rows
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from sparsecode import _jit
 from sparsecode._jit import _SINGLE_THREADED_BLAS, source_hash, threads
 from sparsecode.penalties import L1
 
@@ -63,6 +64,12 @@ class TestThreads:
                     assert blas_threads() == {1}
                 assert blas_threads() == {1}
             assert blas_threads() == {2}
+
+    def test_libraries_that_come_later_are_limited_too(self, monkeypatch):
+        known = _jit._blas()
+        assert _jit._blas() is known  # nothing was imported
+        monkeypatch.setitem(sys.modules, "a_module_with_a_blas_of_its_own", sys)
+        assert _jit._blas() is not known
 
     @pytest.mark.parametrize("first", [0, 1])
     def test_blas_is_given_back_by_the_last_of_overlapping_callers(self, first):

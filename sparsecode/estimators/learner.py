@@ -13,7 +13,6 @@ import numpy as np
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import validate_data
-from tqdm.auto import tqdm
 
 from sparsecode._validation import check_count, check_dictionary, check_option, check_rng
 from sparsecode.estimators._coding import (
@@ -341,6 +340,8 @@ class DictionaryLearner(CallbackSupportMixin, Coder):
 
         if not self.verbose:
             return one_by_one()
+        from tqdm.auto import tqdm  # which speaks up in notebooks without widgets
+
         return iter(tqdm(one_by_one(), "learning", n_epochs * n_batches, leave=False))
 
     def _keep(

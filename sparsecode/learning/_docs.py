@@ -72,7 +72,7 @@ _SHARED = {
             ``callback(step, metrics, dictionary)`` after each batch, with the row of the history
             as a dict and the new atoms, read-only.
         progress : bool, default=False
-            Whether to show a progress bar; needs tqdm.
+            Whether to show a progress bar.
         rng : Generator, int or None
             Source of the initial atoms and of the order of samples drawn from an array. Not the
             seed that planted a known dictionary: equal seeds would draw equal atoms.
@@ -91,8 +91,6 @@ _SHARED = {
             If an argument makes no sense, a batch is empty or has other features than the atoms,
             the stream ends before `n_batches`, or the checkpoint is damaged or of another
             configuration, which is named.
-        ImportError
-            If `progress` is asked for without tqdm.
         OSError
             If the checkpoint cannot be written; the one before stays whole.
 

@@ -145,13 +145,8 @@ def learn(
 
 
 def _track(stream: Iterable[Any], n_batches: int | None, n_done: int) -> Iterable[Any]:
-    try:
-        from tqdm.auto import tqdm
-    except ImportError as error:
-        raise ImportError(
-            "progress=True needs tqdm, which is not installed. Install sparsecode[experiments], "
-            "or pass a callback."
-        ) from error
+    from tqdm.auto import tqdm  # which speaks up in notebooks without widgets
+
     return tqdm(stream, "learning", n_batches, leave=False, initial=n_done)
 
 

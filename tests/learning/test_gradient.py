@@ -1,6 +1,5 @@
 """Gradient dictionary learning: the rule, its bookkeeping, and what it finds."""
 
-import sys
 import warnings
 from functools import partial
 
@@ -364,12 +363,6 @@ def test_arguments_are_checked_before_the_stream_is_touched(batches):
     with pytest.raises(ValueError, match="solver"):
         olshausen_field(stream, 3, L1(0.1), solver="unknown")
     assert len(list(stream)) == len(batches)
-
-
-def test_progress_without_tqdm(batches, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
-    with pytest.raises(ImportError, match=r"sparsecode\[experiments\]"):
-        olshausen_field(batches, 3, L1(0.1), progress=True)
 
 
 def test_results_cannot_be_reassigned(batches, atoms):
