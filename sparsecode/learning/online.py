@@ -32,7 +32,7 @@ class OnlineRule(Rule):
     """
 
     forgetting: float = 2.0
-    n_sweeps: int = 1
+    n_sweeps: int = 2
 
     def __post_init__(self) -> None:
         if self.forgetting != 0:
@@ -99,7 +99,7 @@ def online(
     solver: str | Callable[..., SolverResult] = "cd",
     alpha_ratio: float | None = None,
     forgetting: float = 2.0,
-    n_sweeps: int = 1,
+    n_sweeps: int = 2,
     init: str = "samples",
     constraint: str | None = None,
     skip_unconverged: bool = False,
@@ -141,8 +141,9 @@ def online(
         :math:`\eta_t` samples and :math:`n_t` have been seen with it. Codes of the first samples
         were made with poor atoms: after n samples those of sample m weigh about
         :math:`(m / n)^\rho`. 0 weighs all alike.
-    n_sweeps : int, default=1
-        Times that the atoms are gone through after each batch.
+    n_sweeps : int, default=2
+        Times that the atoms are gone through after each batch. In one pass over few samples the
+        second time lowers the objective on others by some 0.2 %.
     <atoms>
     batch_size : int or None, default=256
         Samples in a batch drawn from an array; all of them if it holds fewer, or for None.
