@@ -38,7 +38,7 @@ class Config:
     n_atoms: int = 512
     alpha: float = 0.15
     batch_size: int = 256
-    n_rounds: int = 3
+    n_rounds: int = 5
 
 
 class Contestant(NamedTuple):
