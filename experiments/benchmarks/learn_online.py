@@ -143,13 +143,19 @@ def learn_online(config: Config, streams: Streams, progress: Any) -> Outcome:
 
 @learn_online.plot
 def figure(record: Record, ax: Any) -> None:
-    """Draw the objective reached over the rate."""
-    for row in record.table.rows():
-        ours = row["learner"] == "sparsecode"
-        label = f"{row['learner']}, {row['dtype']}, threads: {row['threads']}"
-        ax.plot(row["per_second"], row["objective"], "o", color="C0" if ours else "0.6")
-        ax.annotate(label, (row["per_second"], row["objective"]), fontsize="x-small")
-    ax.set(xscale="log", xlabel="patches per second (median)", ylabel="held-out objective")
+    """Draw the rates, each with the objective that was reached."""
+    rows = sorted(record.table.rows(), key=lambda row: row["per_second"])
+    for height, row in enumerate(rows):
+        color = "C0" if row["learner"] == "sparsecode" else "0.7"
+        ax.barh(height, row["per_second"], color=color)
+        ax.annotate(
+            f" {row['objective']:.5f}", (row["per_second"], height), va="center", fontsize="small"
+        )
+    names = [f"{row['learner']}, {row['dtype']}, threads: {row['threads']}" for row in rows]
+    ax.set_yticks(range(len(rows)), names)
+    ax.set(xlabel="patches per second (median); numbers: held-out objective")
+    ax.set_xlim(0, 1.15 * rows[-1]["per_second"])
+    ax.grid(visible=False, axis="y")
 
 
 if __name__ == "__main__":
