@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("default")
-            warnings.showwarning = _say
+            warnings.showwarning = _Said()
             command.run(given)
     except (ValueError, TypeError, OSError, ImportError) as error:
         print(f"sparsecode {given.command}: {_sentence(error)}", file=sys.stderr)
@@ -75,8 +75,16 @@ def _sentence(error: Exception) -> str:
     return str(error)
 
 
-def _say(message: Any, *_: Any, **__: Any) -> None:
-    print(f"Warning: {message}", file=sys.stderr)
+class _Said:
+    """Print each warning once, as one line."""
+
+    def __init__(self) -> None:
+        self.messages: set[str] = set()
+
+    def __call__(self, message: Any, *_: Any, **__: Any) -> None:
+        if str(message) not in self.messages:
+            self.messages.add(str(message))
+            print(f"Warning: {message}", file=sys.stderr)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -72,6 +72,25 @@ def test_samples_are_learned_from_without_whitening(samples, tmp_path):
     assert "patch_shape" not in load_metadata(path)
 
 
+def test_fewer_samples_than_atoms_are_allowed_and_said_once(tmp_path, capsys):
+    np.save(tmp_path / "few.npy", np.random.default_rng(0).normal(size=(20, 12)))
+    status = run("learn", tmp_path / "few.npy", *LEARN, "--density", 0.1, "-o", tmp_path / "d.npz")
+    assert status == 0
+    said = capsys.readouterr().err
+    assert said.startswith("Warning: X has 20 samples, fewer than the 24 atoms")
+    assert said.count("\n") == 1
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(samples, tmp_path, capsys):
+    kept = ["--checkpoint", tmp_path / "kept.safetensors", "-o", tmp_path / "d.npz"]
+    assert run("learn", samples, *LEARN, "--alpha", 0.5, *kept) == 0
+    capsys.readouterr()
+    assert run("learn", samples, *LEARN, "--alpha", 0.6, *kept) == 2
+    said = capsys.readouterr().err
+    assert re.search(r"kept\.safetensors must be a checkpoint of the same configuration", said)
+    assert said.count("\n") == 1
+
+
 def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_bits(samples, tmp_path):
     script = (
         "import os, signal, sys\n"
