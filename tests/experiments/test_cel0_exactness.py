@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from experiments import cel0_exactness as module
+from experiments import _cel0_measure as module
 from experiments._framework import Table, Verdict
 from experiments._l0_exhaustive import Sample, cel0_minimisers, cel0_penalty, l0_minimisers
 from experiments.cel0_exactness import cel0_exactness
