@@ -44,7 +44,7 @@ html_static_path = ["_static"]
 html_css_files = ["formula.css"]
 html_theme_options = {"show_prev_next": False, "navigation_with_keys": False}
 html_show_sourcelink = False
-html_sidebars = {page: [] for page in ("index", "install", "claims", "guide/*")}  # they have no sections
+html_sidebars = {page: [] for page in ("index", "install", "claims", "guide/*")}  # no sections
 default_role = "code"
 smartquotes_action = "qe"  # no dashes: they would spoil the options of commands
 

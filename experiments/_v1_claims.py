@@ -258,54 +258,83 @@ class Judge:
 
     # ------------------------------------------------------------------ receptive fields
 
-    def shapes(self) -> list[Claim]:
-        fits = {
-            name: [gabor(self.record, name, n, self.learned) for n in self.config.n_atoms]
-            for name in self.config.penalties
-        }
-        good, edges = (
-            {name: float(np.mean([test(fit) for fit in each])) for name, each in fits.items()}
-            for test in (
-                lambda fit: np.mean(fit["error"] < GABOR_ERROR),
-                lambda fit: np.mean(fit["at_limit"][fit["error"] < GABOR_ERROR]),
-            )
+    def trained(self) -> list[int]:
+        """Return the sizes of the dictionaries that learned from as many batches as any."""
+        most = max(self.config.n_batches)
+        return [
+            n for n, batches in zip(self.config.n_atoms, self.config.n_batches) if batches == most
+        ]
+
+    def shorter(self) -> str:
+        """Say which dictionaries learned from fewer batches, and so do not count for shapes."""
+        most = max(self.config.n_batches)
+        short = [
+            f"{n:,} atoms ({batches:,} batches instead of {most:,})"
+            for n, batches in zip(self.config.n_atoms, self.config.n_batches)
+            if batches < most
+        ]
+        return f"Left out of the verdict: {', '.join(short)}. " if short else ""
+
+    def by_size(self, values: Any) -> str:
+        """Say what ``values(penalty, n_atoms)`` is, for each penalty at each size."""
+        return "; ".join(
+            f"{n:,}: " + ", ".join(f"{name} {values(name, n)}" for name in self.config.penalties)
+            for n in self.config.n_atoms
         )
+
+    def shapes(self) -> list[Claim]:
+        """Judge fitted Gabor functions and tuning curves."""
+
+        def fitted(name: str, n_atoms: int) -> float:
+            return float(np.mean(self.fit(name, n_atoms)["error"] < GABOR_ERROR))
+
+        def at_limit(name: str, n_atoms: int) -> float:
+            fit = self.fit(name, n_atoms)
+            good = fit["error"] < GABOR_ERROR
+            return float(np.mean(fit["at_limit"][good])) if good.any() else 0.0
+
+        sizes = [(name, n) for n in self.trained() for name in self.config.penalties]
+        edges = [at_limit(name, n) for name, n in sizes]
         return [
             Claim(
                 "Receptive fields are localised and oriented under every penalty",
                 "Rentzeperis et al. 2023", "all four",
-                ", ".join(f"{name} {100 * value:.0f} %" for name, value in good.items()),
-                self.verdict(min(good.values()) > 0.5),
+                self.by_size(lambda name, n: f"{100 * fitted(name, n):.0f} %"),
+                self.verdict(min(fitted(name, n) for name, n in sizes) > 0.5),
                 f"Atoms of which a Gabor function explains more than "
-                f"{100 * (1 - GABOR_ERROR):g} % of the energy; more than half counts. Of these "
-                f"{100 * min(edges.values()):.0f} to {100 * max(edges.values()):.0f} % are edges "
-                f"or lie on the border, so that some parameter is at its limit. {self.where}",
+                f"{100 * (1 - GABOR_ERROR):g} % of the energy; more than half at every size "
+                f"counts. Of these {100 * min(edges):.0f} to {100 * max(edges):.0f} % are edges or "
+                f"lie on the border: some parameter is at its limit. {self.shorter()}{self.where}",
                 preset="quick",
             ),
-            self.tuning("linear_tuning", "of the atoms as linear filters"),
-            self.tuning("coded_tuning", "of certified codes"),
+            self.tuning("linear_tuning", "all atoms, as linear filters"),
+            self.tuning("fitted_tuning", "atoms that a Gabor function fits, as linear filters"),
+            self.tuning("coded_tuning", "all atoms, in certified codes"),
         ]  # fmt: skip
+
+    def fit(self, name: str, n_atoms: int) -> dict[str, np.ndarray]:
+        return gabor(self.record, name, n_atoms, self.learned)
 
     def tuning(self, column: str, whose: str) -> Claim:
         """Compare how broadly atoms of small and of large dictionaries are tuned."""
         variance = PAPER["circular_variance"]
-        medians = {
-            name: [
-                float(np.nanmedian(self.record.arrays[f"{column}-{self.learned}-{name}-{n}"]))
-                for n in self.config.n_atoms
-            ]
-            for name in self.config.penalties
-        }
+
+        def median(name: str, n_atoms: int) -> float:
+            values = self.record.arrays[f"{column}-{self.learned}-{name}-{n_atoms}"]
+            if column == "fitted_tuning":
+                values = values[self.fit(name, n_atoms)["error"] < GABOR_ERROR]
+            return float(np.nanmedian(values)) if np.isfinite(values).any() else float("nan")
+
+        sizes = self.trained()
+        rises = [median(name, sizes[-1]) > median(name, sizes[0]) for name in self.config.penalties]
         return Claim(
-            f"Tuning broadens with the number of atoms (responses {whose})",
+            f"Tuning broadens with the number of atoms ({whose})",
             variance.cited, variance.value,
-            "; ".join(
-                f"{name} " + ", ".join(f"{value:.3f}" for value in values)
-                for name, values in medians.items()
-            ),
-            self.verdict(all(values[-1] > values[0] for values in medians.values())),
-            f"Median circular variance of responses to gratings, smallest dictionary first; a rise "
-            f"under every penalty counts. {self.where}",
+            self.by_size(lambda name, n: f"{median(name, n):.3f}"),
+            self.verdict(all(rises)),
+            f"Median circular variance of responses to gratings; a rise from {sizes[0]:,} to "
+            f"{sizes[-1]:,} atoms under every penalty counts. Atoms that are still noise are "
+            f"broadly tuned too. {self.shorter()}{self.where}",
         )  # fmt: skip
 
     # ------------------------------------------------------------------ the audit

@@ -240,6 +240,7 @@ def describe(
         scaled *= np.sqrt(energy / np.mean(np.square(scaled)))
         return coder("certified", name, len(atoms))(scaled.astype(np.float32), atoms, penalty).code
 
+    fitted = orientation_tuning(atoms[some], shape)
     coded = orientation_tuning(
         atoms, shape, n_orientations=18, n_phases=4, response=respond,
         frequencies=np.geomspace(1.0 / config.patch_size, 0.5, 8),
@@ -247,6 +248,7 @@ def describe(
     return {
         "gabor": np.stack([getattr(fits, column) for column in GABOR]).astype(np.float32),
         "linear_tuning": linear.circular_variance.astype(np.float32),
+        "fitted_tuning": fitted.circular_variance.astype(np.float32),
         "coded_tuning": coded.circular_variance[used].astype(np.float32),
     }
 

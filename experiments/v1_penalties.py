@@ -75,7 +75,7 @@ class Config:
         largest_audit=48, n_sweep=3, n_steps=2, n_fits=20,
     ),
     quick=dict(
-        images="natural", n_atoms=(128, 256), n_batches=(160, 240), learned_from=("certified",),
+        images="natural", n_atoms=(128, 256), n_batches=(240, 240), learned_from=("certified",),
         n_authors_batches=0, n_notebook_batches=0, density=0.02,
         learning_rate=8.0, decay=0.015, dead_after=50, n_test=250,
         largest_audit=128, n_sweep=5, n_steps=3, n_fits=128,
