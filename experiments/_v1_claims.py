@@ -11,12 +11,13 @@ from experiments._v1_measure import GABOR, HYSTERESIS, PAPER
 
 __all__ = ["GABOR_ERROR", "error_at", "gabor", "judge", "sizes"]
 
-#: A ratio or an order of the paper counts as found where it lies within this factor.
+#: A ratio of the paper counts as found where it lies within this factor.
 WITHIN = 2.0
 #: Fraction of an atom's energy that a Gabor function may leave for the atom to count as one.
 GABOR_ERROR = 0.5
-#: Factor below which two errors count as equal.
+#: Factor below which two errors count as equal: densities are tuned to 5 %.
 BETTER = 1.1
+EQUAL = f"Errors within {100 * (BETTER - 1):.0f} % of each other count as equal."
 #: The images that the paper used.
 ITS_IMAGES = "van-hateren"
 
@@ -59,6 +60,20 @@ def common_densities(record: Record, n_atoms: int, protocol: str, learned: str) 
     ]
     low, high = max(each[0] for each in ranges), min(each[-1] for each in ranges)
     return np.exp(np.linspace(low, high, 9))
+
+
+def atoms_for(goal: float, errors: dict[int, float]) -> tuple[float, bool]:
+    """Return how many atoms reach an error first, or the most that were tried, and which it is."""
+    sizes = np.array(sorted(errors), dtype=float)
+    best = np.minimum.accumulate([errors[n] for n in sorted(errors)])
+    reached = np.flatnonzero(best <= goal)
+    if not reached.size:
+        return float(sizes[-1]), False
+    k = int(reached[0])
+    if k == 0:
+        return float(sizes[0]), True
+    between = np.interp(np.log(goal), np.log(best[[k, k - 1]]), np.log(sizes[[k, k - 1]]))
+    return float(np.exp(between)), True
 
 
 class Judge:
@@ -155,19 +170,20 @@ class Judge:
 
     def ratios(self) -> list[Claim]:
         published = PAPER["ratio_mse_l1_l0_type"]
-        ratios = [
-            errors["l1"] / errors["cel0"]
-            for errors in (self.errors(n, "published") for n in self.config.n_atoms)
-        ]
-        sizes = zip(self.config.n_atoms, ratios)
-        closest = min(ratios, key=lambda ratio: abs(np.log(ratio / published.value)))
+        errors = {n: self.errors(n, "published") for n in self.config.n_atoms}
+        ratios = {n: error["l1"] / error["cel0"] for n, error in errors.items()}
+        closest = min(
+            (ratios[n] for n in self.trained()),
+            key=lambda ratio: abs(np.log(ratio / published.value)),
+        )
         return [
             Claim(
                 "Soft thresholding has about five times the error of an l0-type penalty",
                 published.cited, published.value,
-                ", ".join(f"{n:,} atoms: {ratio:.2f}" for n, ratio in sizes),
+                ", ".join(f"{n:,} atoms: {ratio:.2f}" for n, ratio in ratios.items()),
                 self.verdict(1 / WITHIN <= closest / published.value <= WITHIN),
-                f"Over CEL0; within a factor of {WITHIN:g} at some size counts. {self.where}",
+                f"Over CEL0; within a factor of {WITHIN:g} at some size counts. "
+                f"{self.shorter()}{self.where}",
             ),
             self.atoms_needed("published"),
             self.atoms_needed("certified"),
@@ -175,28 +191,25 @@ class Judge:
 
     def atoms_needed(self, protocol: str) -> Claim:
         """Compare how many atoms l1 needs for the error of CEL0's smallest dictionary."""
-        ratio, audit = PAPER["ratio_n_atoms_l1_cel0"], protocol == "certified"
-        sizes = np.array(self.config.n_atoms, dtype=float)
-        soft = np.array([self.errors(n, protocol)["l1"] for n in self.config.n_atoms])
-        goal = self.errors(self.config.n_atoms[0], protocol)["cel0"]
-        order = np.argsort(soft)  # the error falls as atoms are added, or the claim is void
-        if goal > soft.max():
-            needed, measured = 1.0, "less than 1"
-        elif goal < soft.min():
-            needed = sizes[-1] / sizes[0]
-            measured = f"more than {needed:g}, the largest that was tested"
-        else:
-            crossing = np.interp(np.log(goal), np.log(soft[order]), np.log(sizes[order]))
-            needed = float(np.exp(crossing) / sizes[0])
-            measured = f"{needed:.1f}"
-        beyond = measured.startswith("more")
-        holds = needed >= ratio.value / WITHIN and (beyond or needed <= ratio.value * WITHIN)
+        published, audit = PAPER["ratio_n_atoms_l1_cel0"], protocol == "certified"
+        soft = {n: self.errors(n, protocol)["l1"] for n in self.config.n_atoms}
+        first, goal = self.config.n_atoms[0], self.errors(self.config.n_atoms[0], protocol)["cel0"]
+        needed, reached = atoms_for(goal, {n: soft[n] for n in self.trained()})
+        verdict = self.verdict(
+            1 / WITHIN <= needed / first / published.value <= WITHIN
+            if reached
+            else needed / first < published.value * WITHIN
+        )
+        if not reached and needed / first <= published.value * WITHIN:
+            verdict = Verdict.NOT_TESTED  # more than so many: it could be the paper's number
         text = "Soft thresholding needs about ten times the atoms of CEL0 for equal error"
         return Claim(
             f"Audit: {text[0].lower()}{text[1:]}, when every code is certified" if audit else text,
-            "not in the paper" if audit else ratio.cited, ratio.value, measured,
-            self.verdict(holds),
-            f"Against CEL0 with {self.config.n_atoms[0]:,} atoms; {self.where}",
+            "not in the paper" if audit else published.cited, published.value,
+            f"{'' if reached else 'more than '}{needed / first:.2g}", verdict,
+            f"CEL0 with {first:,} atoms has the error {goal:.4f}; l1 has "
+            + ", ".join(f"{error:.4f} with {n:,}" for n, error in soft.items())
+            + f". {self.shorter()}{self.where}",
         )  # fmt: skip
 
     # ------------------------------------------------------------------ the authors' run
@@ -326,13 +339,18 @@ class Judge:
             return float(np.nanmedian(values)) if np.isfinite(values).any() else float("nan")
 
         sizes = self.trained()
+        finest = 1.0 - np.cos(np.pi / self.config.n_orientations)
+        resolved = column != "coded_tuning" or all(
+            median(name, n) > 2.0 * finest for name in self.config.penalties for n in sizes
+        )
         rises = [median(name, sizes[-1]) > median(name, sizes[0]) for name in self.config.penalties]
         return Claim(
             f"Tuning broadens with the number of atoms ({whose})",
             variance.cited, variance.value,
             self.by_size(lambda name, n: f"{median(name, n):.3f}"),
-            self.verdict(all(rises)),
-            f"Median circular variance of responses to gratings; a rise from {sizes[0]:,} to "
+            self.verdict(all(rises)) if resolved else Verdict.NOT_TESTED,
+            ("" if resolved else "Some medians are as small as the steps of orientation allow. ")
+            + f"Median circular variance of responses to gratings; a rise from {sizes[0]:,} to "
             f"{sizes[-1]:,} atoms under every penalty counts. Atoms that are still noise are "
             f"broadly tuned too. {self.shorter()}{self.where}",
         )  # fmt: skip
@@ -354,8 +372,8 @@ class Judge:
                         expected,
                         self.ranking("certified", learned),
                         self.verdict(self.everywhere(test, "certified", learned)),
-                        f"Coordinate descent has the same fixed points for l0 and for CEL0, so a "
-                        f"tie between them is what theory predicts. {self.where}",
+                        f"{EQUAL} Coordinate descent has the same fixed points for l0 and for "
+                        f"CEL0, so a tie between them is what theory predicts. {self.where}",
                         preset="quick",
                     )
                 )
@@ -375,10 +393,10 @@ class Judge:
         return Claim(
             "Audit: soft thresholding still has the larger error after least squares on its "
             "supports",
-            "not in the paper", "above 1",
+            "not in the paper", f"above {BETTER:g}",
             ", ".join(f"{n:,} atoms: {a:.2f} becomes {b:.2f}" for n, a, b in pairs),
-            self.verdict(min(ratios) > 1.0),
-            f"Error over that of certified CEL0. {self.where}", preset="quick",
+            self.verdict(min(ratios) > BETTER),
+            f"Error over that of certified CEL0. {EQUAL} {self.where}", preset="quick",
         )  # fmt: skip
 
     def other_solvers(self) -> list[Claim]:
@@ -400,7 +418,7 @@ class Judge:
                     f"below 1 / {BETTER:g} of it",
                     f"cel0 {goal['cel0']:.4f}; l0 {error:.4f}, as published {hard['l0']:.4f}",
                     self.verdict(goal["cel0"] * BETTER < error),
-                    f"CEL0 by coordinate descent; {n_atoms:,} atoms. {self.where}",
+                    f"CEL0 by coordinate descent; {n_atoms:,} atoms. {EQUAL} {self.where}",
                     preset="quick",
                 )
             )
@@ -416,30 +434,31 @@ class Judge:
         held = (l0["smallest_active"] >= 0.99 * np.sqrt(2 * step * alpha)) & (
             l0["largest_missed"] <= 1.01 * np.sqrt(2 * alpha / step)
         )
-        band = np.sqrt(2 * alpha / step) / np.sqrt(2 * step * alpha)
-        gain = l0["mse"][0] / l0["mse"][-1]
+        gain, left = l0["mse"][0] / l0["mse"][-1], l0["mse"][-1] / cel0["mse"][-1]
         return Claim(
-            "Audit: steps of 1/L free iterative hard thresholding of its hysteresis",
+            "Audit: steps of 1/L make up for what iterative hard thresholding loses to CEL0",
             "its fixed points: |z| >= sqrt(2 step alpha), |correlation| <= sqrt(2 alpha / step)",
-            "l0 as good as cel0",
-            f"from step {step[0]:.3g} to {step[-1]:.3g} the two bounds close from {band[0]:.0f} to "
-            f"{band[-1]:.0f} times each other and the error falls {gain:.2f} times, to "
-            f"{l0['mse'][-1] / cel0['mse'][-1]:.2f} times that of cel0",
-            self.verdict(bool(l0["mse"][-1] < BETTER * cel0["mse"][-1])),
-            f"The bounds hold at {held.sum()} of {held.size} steps. Their ratio is 1 / step, which "
-            f"only steps of 1 would close, and those are safe for single coordinates alone: hence "
-            f"coordinate descent and LCA. One dictionary of {self.config.n_atoms[0]:,} atoms, "
-            f"equal activity.",
+            "a lower error of l0, equal to that of cel0",
+            f"from step {step[0]:.3g} to {step[-1]:.3g} the error of l0 falls {gain:.2f} times, to "
+            f"{left:.2f} times that of cel0",
+            self.verdict(bool(gain > BETTER and left < BETTER)),
+            f"The bounds hold at {held.sum()} of {held.size} steps. From codes of 0 and at equal "
+            f"activity alpha / step stays nearly the same ({(alpha / step).min():.3g} to "
+            f"{(alpha / step).max():.3g}), and with it the correlation that is missed. The bounds "
+            f"meet at a step of 1, which is safe for single coordinates alone: hence coordinate "
+            f"descent and LCA. One dictionary of {self.config.n_atoms[0]:,} atoms. {EQUAL}",
             preset="quick",
         )
 
 
 def cel0_first(error: dict[str, float]) -> bool:
-    return error["cel0"] < min(error["half"], error["l0"])
+    """Say whether CEL0 is better than the other two by more than counts as equal."""
+    return BETTER * error["cel0"] < min(error["half"], error["l0"])
 
 
 def soft_last(error: dict[str, float]) -> bool:
-    return error["l1"] > max(error["half"], error["l0"], error["cel0"])
+    """Say whether l1 is worse than the other three by more than counts as equal."""
+    return error["l1"] > BETTER * max(error["half"], error["l0"], error["cel0"])
 
 
 def ordered(error: dict[str, float]) -> bool:

@@ -147,7 +147,8 @@ def learn(
         result = olshausen_field(
             stream, atoms, struct._replace(alpha=alpha), solver=code, reduction="sum",
             learning_rate=rate / slowed, decay=decay / slowed, n_batches=last - first,
-            dead_after=config.dead_after, rng=streams(f"order-{first}"),
+            skip_unconverged=protocol == "published", dead_after=config.dead_after,
+            rng=streams(f"order-{first}"),
         )  # fmt: skip
         atoms = result.dictionary
         history.append(np.stack([result.history["mse"], result.history["density"]]))
@@ -164,7 +165,7 @@ def learn_as_the_authors(
         batches(config, streams), first_atoms(config, streams, n_atoms),
         penalties.paper(name, given["alpha"]), solver=coder("published", name, n_atoms),
         learning_rate=rates["rate"], decay=rates["rate_decay"], reduction="sum",
-        dead_after=None, n_batches=n_batches,
+        skip_unconverged=True, dead_after=None, n_batches=n_batches,
     )  # fmt: skip
     return {"history": np.stack([result.history["mse"], result.history["density"]])}
 
@@ -242,7 +243,7 @@ def describe(
 
     fitted = orientation_tuning(atoms[some], shape)
     coded = orientation_tuning(
-        atoms, shape, n_orientations=18, n_phases=4, response=respond,
+        atoms, shape, n_orientations=config.n_orientations, n_phases=4, response=respond,
         frequencies=np.geomspace(1.0 / config.patch_size, 0.5, 8),
     )  # fmt: skip
     return {
@@ -259,6 +260,7 @@ def hysteresis(config: Any, streams: Streams, atoms: np.ndarray) -> dict[str, np
     For l0 the fixed points depend on the step: an active coefficient is at least
     ``sqrt(2 step alpha)``, the correlation of an inactive atom with the residual at most
     ``sqrt(2 alpha / step)``. For CEL0 both bounds are ``sqrt(2 alpha)``, whatever the step.
+    At equal activity the ratio alpha / step, and with it what may be missed, hardly changes.
     """
     X = patches(config, streams, "hysteresis", config.n_calibration)
     longest = 1.0 / float(np.linalg.eigvalsh(atoms.T @ atoms)[-1])

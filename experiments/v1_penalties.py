@@ -50,6 +50,7 @@ class Config:
     n_sweep: int = 7
     n_steps: int = 6
     n_fits: int = 400
+    n_orientations: int = 72
 
     def __post_init__(self) -> None:
         unknown = set(self.penalties) - set(PENALTIES)
@@ -72,13 +73,13 @@ class Config:
         images="natural", n_atoms=(48, 64), n_batches=(16, 16), learned_from=("certified",),
         n_authors_batches=0, n_notebook_batches=0, patch_size=8, density=0.05,
         learning_rate=10.0, decay=0.02, dead_after=10, n_calibration=100, n_test=100,
-        largest_audit=48, n_sweep=3, n_steps=2, n_fits=20,
+        largest_audit=48, n_sweep=3, n_steps=2, n_fits=20, n_orientations=12,
     ),
     quick=dict(
         images="natural", n_atoms=(128, 256), n_batches=(240, 240), learned_from=("certified",),
         n_authors_batches=0, n_notebook_batches=0, density=0.02,
         learning_rate=8.0, decay=0.015, dead_after=50, n_test=250,
-        largest_audit=128, n_sweep=5, n_steps=3, n_fits=128,
+        largest_audit=128, n_sweep=5, n_steps=3, n_fits=128, n_orientations=36,
     ),
     headline=True,
 )  # fmt: skip

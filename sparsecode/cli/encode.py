@@ -4,22 +4,37 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from tqdm import tqdm
 
 from sparsecode import datasets, penalties
-from sparsecode.cli.sources import Dictionary, check_output, read_dictionary, read_source, tiles
+from sparsecode._validation import check_count
+from sparsecode.cli.sources import (
+    Dictionary,
+    check_output,
+    read_dictionary,
+    read_source,
+    tiles,
+    whitened,
+)
 from sparsecode.core import SparseCode, reconstruct
 from sparsecode.core.io import save_code
+from sparsecode.core.rng import Streams
 from sparsecode.solvers import SolverResult, alpha_for_density, cd, omp
 
 __all__ = ["run"]
+
+#: Samples on which a weight is tuned.
+N_TUNED = 1000
+#: Longest side of a picture, unless the dictionary says another.
+MAX_SIDE = 1024
 
 
 class Spool:
@@ -53,50 +68,74 @@ class Spool:
 def run(arguments: argparse.Namespace) -> None:
     """Encode block by block and write the codes."""
     check_output(arguments.output, "--output", (".npz", ".safetensors"))
-    if arguments.block_size < 1:
-        raise ValueError(f"--block-size must be at least 1; got {arguments.block_size}.")
+    check_count("--block-size", arguments.block_size)
     dictionary = read_dictionary(arguments.dictionary)
+    if arguments.max_side is None:
+        arguments.max_side = dictionary.notes.get("max_side", MAX_SIDE)
     source = read_source(arguments)
-    blocks, n_samples = cut(source, dictionary, arguments.block_size)
-    first = next(blocks)
-    encode = encoder(arguments, dictionary, first)
+    if isinstance(source, datasets.ImageSet):
+        source, shape = prepare(source, dictionary)
+        n_samples = sum((i.shape[0] // shape[0]) * (i.shape[1] // shape[1]) for i in source)
+        blocks = split(tiles(source, shape), arguments.block_size)
+    else:
+        shape, n_samples = None, len(source)
+        blocks = split([fitting(source, dictionary)], arguments.block_size)
+    encode = encoder(arguments, dictionary, partial(draw, source, shape))
     totals, folder = Totals(), arguments.output.resolve().parent
     with (
         tempfile.TemporaryFile(dir=folder) as indices,
         tempfile.TemporaryFile(dir=folder) as values,
+        tqdm(total=n_samples, desc="encoding", unit=" samples", disable=arguments.quiet) as bar,
     ):
         spool = Spool(indices, values)
-        for block in progress([first], blocks, n_samples, arguments):
-            result = encode(block)
+        for block in blocks:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                result = encode(block)
             spool.append(result.code)
             totals.add(block, result, dictionary.atoms)
+            bar.update(len(block))
         code = spool.save(arguments.output, len(dictionary.atoms))
-        print(f"{arguments.output}: {code!r}")
+    print(f"{arguments.output}: {code!r}")
     print(totals)
+    if totals.n_unconverged:
+        warnings.warn(
+            f"{totals.n_unconverged} of {totals.n_samples} samples did not converge; allow a "
+            f"larger --tol.",
+            ConvergenceWarning,
+            stacklevel=1,
+        )
 
 
-def cut(
-    source: np.ndarray | datasets.ImageSet, dictionary: Dictionary, size: int
-) -> tuple[Iterator[np.ndarray], int]:
-    """Return blocks of samples, and how many samples there are in all."""
+def fitting(source: np.ndarray, dictionary: Dictionary) -> np.ndarray:
+    """Return samples that have the features of the atoms."""
     n_features = dictionary.atoms.shape[1]
-    if isinstance(source, datasets.ImageSet):
-        shape = dictionary.notes.get("patch_shape") or _square(n_features)
-        if shape[0] * shape[1] != n_features:
-            raise ValueError(
-                f"the dictionary's atoms must have the pixels of its patches, {shape[0]} x "
-                f"{shape[1]}; got {n_features} features."
-            )
-        if dictionary.notes.get("whitened"):
-            source = datasets.whiten(source)
-        total = sum((i.shape[0] // shape[0]) * (i.shape[1] // shape[1]) for i in source)
-        return _split(tiles(source, (shape[0], shape[1])), size), total
     if source.shape[1] != n_features or not len(source):
         raise ValueError(
             f"the samples must have shape (n_samples, {n_features}), the dictionary's n_features, "
             f"and at least one row; got {source.shape}."
         )
-    return _split([source], size), len(source)
+    return source
+
+
+def prepare(
+    images: datasets.ImageSet, dictionary: Dictionary
+) -> tuple[datasets.ImageSet, tuple[int, int]]:
+    """Treat images as those were that the atoms were learned from; return the patches' shape."""
+    shape = dictionary.notes.get("patch_shape") or _square(dictionary.atoms.shape[1])
+    if dictionary.notes.get("whitened") and not images.whitened:
+        images, _ = whitened(images, dictionary.notes.get("scale"))
+    return images, (shape[0], shape[1])
+
+
+def draw(source: Any, shape: tuple[int, int] | None) -> np.ndarray:
+    """Draw samples from all there are, to tune a weight on."""
+    rng = Streams(0)("tuning")
+    if shape is not None:
+        return datasets.extract_patches(
+            source, shape, n_patches=N_TUNED, rng=rng, min_contrast=0.0, dtype=np.float32
+        )
+    return np.asarray(source[np.sort(rng.permutation(len(source))[:N_TUNED])])
 
 
 def _square(n_features: int) -> tuple[int, int]:
@@ -109,14 +148,15 @@ def _square(n_features: int) -> tuple[int, int]:
     return side, side
 
 
-def _split(arrays: Any, size: int) -> Iterator[np.ndarray]:
+def split(arrays: Any, size: int) -> Iterator[np.ndarray]:
+    """Yield blocks of rows."""
     for array in arrays:
         for first in range(0, len(array), size):
             yield np.asarray(array[first : first + size])
 
 
 def encoder(
-    arguments: argparse.Namespace, dictionary: Dictionary, sample: np.ndarray
+    arguments: argparse.Namespace, dictionary: Dictionary, sample: Callable[[], np.ndarray]
 ) -> Callable[[np.ndarray], SolverResult]:
     """Return what encodes a block, from the arguments or from the notes of the dictionary."""
     atoms, notes = dictionary
@@ -135,7 +175,7 @@ def encoder(
     struct = penalties.make(name)
     if arguments.density is not None:
         alpha = alpha_for_density(
-            sample[:1000], atoms, struct, arguments.density, rtol=0.05, n_threads=arguments.threads
+            sample(), atoms, struct, arguments.density, rtol=0.05, n_threads=arguments.threads
         )
         print(f"alpha {alpha:.4g} activates {100 * arguments.density:g} % of the atoms")
     if alpha is None:
@@ -146,16 +186,6 @@ def encoder(
         cd, dictionary=atoms, penalty=struct._replace(alpha=alpha), tol=arguments.tol,
         n_threads=arguments.threads,
     )  # fmt: skip
-
-
-def progress(
-    first: list[np.ndarray], rest: Iterator[np.ndarray], total: int, arguments: argparse.Namespace
-) -> Iterator[np.ndarray]:
-    """Yield all blocks, with a bar that counts samples."""
-    with tqdm(total=total, desc="encoding", unit=" samples", disable=arguments.quiet) as bar:
-        for block in chain(first, rest):
-            yield block
-            bar.update(len(block))
 
 
 class Totals:

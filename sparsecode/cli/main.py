@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -47,25 +50,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         0 when done, 2 after bad input or a failed read or write (one sentence on standard
-        error), 130 when interrupted. Files are written whole or not at all.
+        error), 130 when interrupted or terminated. Files are written whole or not at all.
     """
-    use_hashed_numba_cache()  # before anything imports Numba
-    parser = build_parser()
-    given = parser.parse_args(arguments)
+    given = build_parser().parse_args(arguments)
     os.environ.setdefault("MPLBACKEND", "agg")
-    command = import_module(f"sparsecode.cli.{given.command}")
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _terminable():
             warnings.simplefilter("default")
             warnings.showwarning = _Said()
-            command.run(given)
+            use_hashed_numba_cache()  # before anything imports Numba
+            import_module(f"sparsecode.cli.{given.command}").run(given)
     except (ValueError, TypeError, OSError, ImportError) as error:
         print(f"sparsecode {given.command}: {_sentence(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"sparsecode {given.command}: interrupted; nothing was written.", file=sys.stderr)
+        print(f"sparsecode {given.command}: interrupted; no output was written.", file=sys.stderr)
         return 130
     return 0
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end the command as SIGINT does, so that temporary files are removed."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _sentence(error: Exception) -> str:
@@ -98,7 +116,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="learn|encode|inspect")
 
     learn = _add(commands, "learn", "Learn a dictionary from pictures or samples.")
-    _add_source(learn)
+    _add_source(learn, 1024)
     learn.add_argument(
         "-o",
         "--output",
@@ -145,7 +163,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_common(learn)
 
     encode = _add(commands, "encode", "Encode samples or pictures with a dictionary.")
-    _add_source(encode)
+    _add_source(encode, None)
     encode.add_argument(
         "-d",
         "--dictionary",
@@ -207,7 +225,7 @@ def _add_key(command: argparse.ArgumentParser) -> None:
     command.add_argument("--key", metavar="NAME", help="Which array, where a file holds several.")
 
 
-def _add_source(command: argparse.ArgumentParser) -> None:
+def _add_source(command: argparse.ArgumentParser, max_side: int | None) -> None:
     command.add_argument("source", type=Path, help=_SOURCES)
     _add_key(command)
     command.add_argument(
@@ -216,9 +234,10 @@ def _add_source(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--max-side",
         type=int,
-        default=1024,
+        default=max_side,
         metavar="PIXELS",
-        help="Larger pictures are averaged over blocks; default: 1024.",
+        help="Larger pictures are averaged over blocks; default: "
+        + (f"{max_side}." if max_side else "that of the dictionary, else 1024."),
     )
 
 

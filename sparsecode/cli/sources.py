@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sparsecode.core.io import load_arrays, load_metadata
-from sparsecode.datasets import ImageSet, load_images, load_olshausen_field
+from sparsecode.datasets import ImageSet, load_images, load_olshausen_field, whiten
 from sparsecode.datasets.folders import IMAGE_SUFFIXES
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "read_notes",
     "read_source",
     "tiles",
+    "whitened",
 ]
 
 _OLSHAUSEN_FIELD = ("olshausen_field_1996.npz", "IMAGES.mat")
@@ -98,12 +99,24 @@ def read_dictionary(path: Path) -> Dictionary:
         )
     if atoms.dtype not in (np.float32, np.float64):
         atoms = atoms.astype(np.float64)
+    shape = notes.get("patch_shape")
+    if shape is not None and not (
+        isinstance(shape, list)
+        and len(shape) == 2
+        and all(type(side) is int and side > 0 for side in shape)
+        and shape[0] * shape[1] == atoms.shape[1]
+    ):
+        raise ValueError(
+            f"{path.name} must note a patch_shape [height, width] of its {atoms.shape[1]} "
+            f"features; got {shape!r}."
+        )
     return Dictionary(np.asarray(atoms), notes)
 
 
 def read_notes(path: Path) -> dict[str, Any]:
     """Return what is noted beside the arrays of a file, nothing if it comes from elsewhere."""
-    notes = None if path.suffix == ".npy" else load_metadata(path, checksum=False)
+    known = path.suffix in _ARRAYS and path.suffix != ".npy"
+    notes = load_metadata(path, checksum=False) if known else None
     return notes if isinstance(notes, dict) else {}
 
 
@@ -113,6 +126,19 @@ def check_output(path: Path, option: str, suffixes: tuple[str, ...]) -> None:
         raise ValueError(f"{option} must end in {' or '.join(suffixes)}; got {path.name}.")
     if not path.resolve().parent.is_dir():
         raise FileNotFoundError(f"the folder of {path} must exist; there is none.")
+
+
+def whitened(images: ImageSet, scale: float | None = None) -> tuple[ImageSet, float]:
+    """Whiten images and scale them, by default to a mean variance of 0.1; return the scale too.
+
+    With the scale of a dictionary's images any others are treated as those were.
+    """
+    filtered = whiten(images, variance=None)
+    if scale is None:
+        mean = np.mean([image.var(dtype=np.float64) for image in filtered])
+        scale = float(np.sqrt(0.1 / mean))
+    scaled = tuple((scale * image).astype(image.dtype) for image in filtered)
+    return ImageSet(filtered.names, scaled, filtered.credits, whitened=True), scale
 
 
 def tiles(images: ImageSet, shape: tuple[int, int]) -> Iterator[np.ndarray]:

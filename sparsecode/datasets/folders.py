@@ -94,6 +94,11 @@ def _read(file: Path, max_side: int | None) -> np.ndarray:
     if n_frames > 1:
         raise ValueError(f"{file.name} must hold one picture; it holds {n_frames} frames.")
     if pixels.dtype == np.int32:  # how some decoders give 16 bits
+        if pixels.min(initial=0) < 0 or pixels.max(initial=0) > 65535:
+            raise ValueError(
+                f"{file.name} must hold values of at most 16 bits; got {pixels.min()} to "
+                f"{pixels.max()}."
+            )
         pixels = pixels.astype(np.uint16)
     if pixels.dtype.kind == "f" and not (pixels.min() >= 0.0 and pixels.max() <= 1.0):
         raise ValueError(

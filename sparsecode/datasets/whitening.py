@@ -20,7 +20,7 @@ def whiten(
     *,
     method: str = "olshausen-field",
     cutoff: float = 0.4,
-    variance: float = 0.1,
+    variance: float | None = 0.1,
 ) -> ImageSet:
     r"""Flatten the images' spectra with the filter :math:`\rho \exp(-(\rho / f_0)^4)`.
 
@@ -42,8 +42,9 @@ def whiten(
         0.40 cycles per pixel vertically but 0.27 horizontally.
     cutoff : float, default=0.4
         :math:`f_0` in cycles per pixel; of the height's sampling for ``"rentzeperis"``.
-    variance : float, default=0.1
-        Mean over images of the pixel variance of the result.
+    variance : float or None, default=0.1
+        Mean over images of the pixel variance of the result; None leaves the filter's own scale,
+        so that sets of images can be treated alike.
 
     Returns
     -------
@@ -70,7 +71,8 @@ def whiten(
     images = as_image_set(images)
     check_option("method", method, _METHODS)
     cutoff = check_positive("cutoff", cutoff)
-    variance = check_positive("variance", variance)
+    if variance is not None:
+        variance = check_positive("variance", variance)
     if images.whitened:
         raise ValueError(
             f"images must not be whitened yet; got {images!r}, marked as whitened. Use it as it is."
@@ -83,7 +85,9 @@ def whiten(
             image = (image - image.mean()) / image.std()
         spectrum = fft.rfft2(image) * _whitening_filter(image.shape, method, cutoff)
         filtered.append(fft.irfft2(spectrum, s=image.shape))
-    scale = np.sqrt(variance / np.mean([image.var() for image in filtered]))
+    scale = 1.0
+    if variance is not None:
+        scale = np.sqrt(variance / np.mean([image.var() for image in filtered]))
     whitened = tuple((scale * new).astype(old.dtype) for new, old in zip(filtered, images))
     return ImageSet(images.names, whitened, images.credits, whitened=True)
 

@@ -125,14 +125,15 @@ def _check_penalty(estimator: Any, solve: Callable) -> Penalty | None:
             f"{estimator.alpha_ratio!r}. Leave one of them None."
         )
     if penalty is None:
-        if _works_without_penalty(solve):
+        default = _default_penalty(solve)
+        if default is None:
             if alpha is not None:
                 raise ValueError(
                     f"alpha belongs to a penalty, which {estimator.solver!r} does without; got "
                     f"{alpha!r}. Pass a penalty, or n_nonzero or error instead of alpha."
                 )
             return None
-        penalty = DEFAULT_PENALTY
+        penalty = default
     if isinstance(penalty, str):
         if alpha is None and estimator.alpha_ratio is None:
             raise ValueError(
@@ -147,12 +148,13 @@ def _check_penalty(estimator: Any, solve: Callable) -> Penalty | None:
     return penalty._replace(**changes) if changes else penalty
 
 
-def _works_without_penalty(solve: Callable) -> bool:
-    try:
-        inspect.signature(solve).bind(None, None)
-    except TypeError:
-        return False
-    return True
+def _default_penalty(solve: Callable) -> Penalty | str | None:
+    """Return what a solver minimises if nobody says: a name of its own, `DEFAULT_PENALTY`, none."""
+    given = inspect.signature(solve).parameters.values()
+    third = [one for one in given if one.kind not in (one.KEYWORD_ONLY, one.VAR_KEYWORD)][2:3]
+    if not third or third[0].default is None:
+        return None
+    return third[0].default if isinstance(third[0].default, str) else DEFAULT_PENALTY
 
 
 def _available_threads() -> int:

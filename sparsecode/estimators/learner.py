@@ -318,7 +318,7 @@ class DictionaryLearner(CallbackSupportMixin, Coder):
             rule(**options), coding.penalty, solver=coding.solve, constraint=self.constraint,
             dead_after=self._chosen("dead_after", whole=1, else_=50), max_cosine=self.max_cosine,
         )  # fmt: skip
-        learner.positive |= self.positive  # of a pursuit, which has no penalty that says so
+        learner.positive |= self.positive is True  # of a pursuit, whose penalty cannot say so
         return learner, coding
 
     def _chosen(self, name: str, *, whole: Any, else_: Any) -> Any:

@@ -174,6 +174,68 @@ def test_arrays_stay_on_disk(samples):
     assert isinstance(read_source(given), np.memmap)
 
 
+def test_a_density_is_that_of_all_samples_whatever_the_blocks(samples, atoms, tmp_path):
+    X = np.load(samples)
+    np.save(tmp_path / "uneven.npy", np.concatenate([0.1 * X[:100], X[100:]]))
+    densities = []
+    for size in (1, 1000):
+        given = ["--density", 0.1, "--block-size", size, "--quiet", "-o", tmp_path / "c.npz"]
+        assert run("encode", tmp_path / "uneven.npy", "-d", atoms, *given) == 0
+        densities.append(load_code(tmp_path / "c.npz").density)
+    assert densities[0] == densities[1]
+    assert abs(densities[0] - 0.1) < 0.01
+
+
+def test_pictures_are_scaled_as_those_that_the_atoms_were_learned_from(
+    photographs, learned, tmp_path
+):
+    """What lies beside a picture must not change its codes."""
+    name = "1-L.png"
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "alone" / name).write_bytes((photographs / name).read_bytes())
+    for folder in (photographs, tmp_path / "alone"):
+        assert run("encode", folder, "-d", learned, "-o", tmp_path / "c.npz", "--quiet") == 0
+        code = load_code(tmp_path / "c.npz")
+        if folder == photographs:
+            before = sum((i.shape[0] // 6) * (i.shape[1] // 6) for i in load_images(folder)[:1])
+            expected = code[before : before + (48 // 6) * (60 // 6)]
+    assert code == expected
+
+
+def test_whitened_images_are_not_whitened_again(learned, tmp_path):
+    images = np.random.default_rng(2).normal(size=(2, 24, 24))
+    np.save(tmp_path / "images.npy", images)
+    given = ["--alpha", 0.5, "--patch-size", 6]
+    assert run("learn", tmp_path / "images.npy", *LEARN, *given, "-o", tmp_path / "d.npz") == 0
+    assert load_metadata(tmp_path / "d.npz")["whitened"] is False
+    assert "scale" not in load_metadata(tmp_path / "d.npz")
+    assert load_metadata(learned)["scale"] > 0
+    assert load_metadata(learned)["max_side"] == 1024
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "float32", "bool"])
+def test_any_real_numbers_are_learned_from(dtype, tmp_path):
+    values = np.random.default_rng(1).integers(0, 2 if dtype == "bool" else 100, (200, 6))
+    np.save(tmp_path / "x.npy", values.astype(dtype))
+    np.save(tmp_path / "f.npy", values.astype("float32" if dtype == "float32" else "float64"))
+    for name in ("x", "f"):
+        output = tmp_path / f"{name}.npz"
+        assert run("learn", tmp_path / f"{name}.npy", *LEARN, "--density", 0.1, "-o", output) == 0
+    np.testing.assert_array_equal(
+        load_arrays(tmp_path / "x.npz")["dictionary"], load_arrays(tmp_path / "f.npz")["dictionary"]
+    )
+
+
+def test_more_batches_may_follow_a_checkpoint(samples, tmp_path):
+    short = ["learn", samples, *LEARN, "--density", 0.1, "-o", tmp_path / "d.npz"]
+    kept = ["--checkpoint", tmp_path / "kept.safetensors"]
+    assert run(*short, *kept) == 0
+    assert run(*short, *kept, "--n-batches", 20) == 0
+    resumed = load_arrays(tmp_path / "d.npz")["dictionary"]
+    assert run(*short, "--n-batches", 20) == 0
+    np.testing.assert_array_equal(resumed, load_arrays(tmp_path / "d.npz")["dictionary"])
+
+
 def test_warnings_are_one_line(samples, atoms, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(encode, "cd", lambda X, **given: cd(X, **given, max_iter=1))
     status = run(
@@ -240,7 +302,7 @@ def write_words(folder):
 
 def write_nan(folder):
     np.save(folder / "nan.npy", np.full((60, 4), np.nan))
-    return ["learn", folder / "nan.npy", "--alpha", 0.1]
+    return ["learn", folder / "nan.npy", "--alpha", 0.1, "--n-atoms", 8]
 
 
 def write_cut_short(folder):
@@ -281,7 +343,7 @@ def test_learning_from_bad_files_fails_with_a_sentence(write, tmp_path, capsys):
         (["--patch-size", 50], r"every image must hold a patch of 50 x 50 pixels; image '0-RGB"),
         (["--density", 1.5], r"density must"),
         (["--alpha", -1], r"alpha of cel0 must"),
-        (["--n-batches", 0], r"n_batches must"),
+        (["--n-batches", 0], r"--n-batches must"),
         (["--max-side", 0], r"max_side must"),
         (["--threads", 0], r"n_threads must"),
     ],
@@ -316,10 +378,14 @@ def test_learning_with_bad_numbers_fails_with_a_sentence(
          r"a dictionary of square patches"),
         (["encode", "{samples}", "-d", "{atoms}", "-o", "c.npz", "--block-size", "0"],
          r"--block-size must be at least 1"),
+        (["learn", "{samples}", "-o", "d.npz", "--checkpoint", "c.npz"],
+         r"--checkpoint must end in \.safetensors"),
+        (["learn", "{samples}", "-o", "d.safetensors", "--checkpoint", "d.safetensors"],
+         r"--checkpoint must be another file than --output"),
         (["inspect", "nowhere.npy"], r"nowhere\.npy must be a file"),
         (["inspect", "{atoms}", "--plot", "a.txt"], r"--plot must end in"),
         (["inspect", "{atoms}", "--plot", "no/a.png"], r"the folder of no/a\.png must exist"),
-        (["inspect", "{photographs}/notes.txt"], r"suffix of path must be one of .* got .\.txt"),
+        (["inspect", "{photographs}/notes.txt"], r"notes\.txt must end in \.npy, "),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, list) else "",
 )  # fmt: skip
@@ -334,6 +400,16 @@ def test_bad_commands_fail_with_a_sentence(
     assert said.startswith(f"sparsecode {command[0]}: ")
     assert said.count("\n") == 1
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("shape", [[4], "abc", [4.0, 5.0], [4, 5], [-4, -3], [True, 12]])
+def test_a_patch_shape_that_makes_no_sense_is_refused(shape, photographs, tmp_path, capsys):
+    atoms = np.random.default_rng(0).normal(size=(5, 12))
+    notes = {"kind": "dictionary", "penalty": "l1", "alpha": 0.5, "patch_shape": shape}
+    save_arrays(tmp_path / "d.npz", {"dictionary": atoms}, notes)
+    assert run("encode", photographs, "-d", tmp_path / "d.npz", "-o", tmp_path / "c.npz") == 2
+    said = capsys.readouterr().err
+    assert re.search(r"d\.npz must note a patch_shape \[height, width\] of its 12 features", said)
 
 
 def test_a_damaged_dictionary_is_refused(learned, tmp_path, capsys):
@@ -358,7 +434,28 @@ def test_an_interruption_leaves_nothing(samples, atoms, tmp_path, capsys, monkey
     monkeypatch.setattr(encode, "cd", interrupted)
     path = tmp_path / "codes.npz"
     assert run("encode", samples, "-d", atoms, "-o", path, "--block-size", 50, "--quiet") == 130
-    assert "interrupted; nothing was written" in capsys.readouterr().err
+    assert "interrupted; no output was written" in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+def test_a_terminated_encoder_leaves_nothing(samples, atoms, tmp_path):
+    script = (
+        "import os, signal, sys\n"
+        "from sparsecode.core import io\n"
+        "from sparsecode.cli import main\n"
+        "def terminated(path, arrays):\n"
+        "    path.write_bytes(b'half')\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "io._write_npz = terminated\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    command = ["encode", str(samples), "-d", str(atoms), "-o", str(tmp_path / "c.npz"), "--quiet"]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *command], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 130, done.stderr
+    assert done.stderr == "sparsecode encode: interrupted; no output was written.\n"
     assert not any(tmp_path.iterdir())
 
 

@@ -115,3 +115,10 @@ def test_fractions_must_be_fractions(tmp_path):
 def test_a_side_is_at_least_a_pixel(tmp_path, max_side):
     with pytest.raises(ValueError, match="max_side must"):
         load_images(tmp_path, max_side=max_side)
+
+
+@pytest.mark.parametrize("values", [[0, 70_000], [-5, 9]])
+def test_more_than_sixteen_bits_are_refused(tmp_path, values):
+    Image.fromarray(np.array([values], dtype=np.int32)).save(tmp_path / "a.tif")
+    with pytest.raises(ValueError, match=r"a\.tif must hold values of at most 16 bits; got"):
+        load_images(tmp_path)

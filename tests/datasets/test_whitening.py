@@ -167,3 +167,15 @@ def test_contrast_is_evened_out_but_not_invented():
     assert image[:, :32].std() / image[:, 32:64].std() > 9.0
     assert strong.std() / middle.std() < 5.0
     assert weak[:, 16:].std() < 1e-2
+
+
+def test_without_a_variance_every_image_keeps_the_scale_of_the_filter():
+    rng = np.random.default_rng(8)
+    images = [rng.normal(size=(20, 24)), 5.0 * rng.normal(size=(20, 24))]
+    together = whiten(images, variance=None)
+    alone = whiten(images[:1], variance=None)
+    np.testing.assert_array_equal(together[0], alone[0])
+    scaled = whiten(images, variance=0.3)
+    ratio = scaled[0] / together[0]
+    np.testing.assert_allclose(ratio, ratio.flat[0])
+    np.testing.assert_allclose(scaled[1] / together[1], ratio)

@@ -20,8 +20,8 @@ from sklearn.preprocessing import StandardScaler
 from sparsecode.core import SparseCode, normalize
 from sparsecode.core.measures import explained_variance
 from sparsecode.estimators import SparseEncoder, negative_objective
-from sparsecode.penalties import L0, L1, MCP, ElasticNet
-from sparsecode.solvers import cd, omp
+from sparsecode.penalties import CEL0, L0, L1, MCP, ElasticNet
+from sparsecode.solvers import cd, cel0_macro, htp, omp
 
 N_ATOMS, N_FEATURES = 16, 8
 
@@ -55,6 +55,9 @@ def X():
         ({"solver": "omp", "n_nonzero": 99}, partial(omp, n_nonzero=N_ATOMS)),
         ({"solver": "omp", "error": 0.5}, partial(omp, error=0.5)),
         ({"solver": partial(omp, n_nonzero=3)}, partial(omp, n_nonzero=3)),
+        ({"solver": "htp", "n_nonzero": 3}, partial(htp, n_nonzero=3)),
+        ({"solver": "cel0_macro", "alpha": 0.1}, partial(cel0_macro, penalty=CEL0(0.1))),
+        ({"solver": partial(cd, penalty=L1(0.3))}, partial(cd, penalty=L1(0.3))),
         ({"solver_options": {"tol": 1e-2}}, partial(cd, penalty=L1(0.1), tol=1e-2)),
         ({"solver": cd, "n_threads": 99}, partial(cd, penalty=L1(0.1))),
     ],
