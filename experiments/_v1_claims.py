@@ -139,7 +139,7 @@ class Judge:
                     expected,
                     measured,
                     self.verdict(self.everywhere(test, "published")),
-                    self.where,
+                    f"{EQUAL} {self.where}",
                     preset="quick",
                 )
             )
@@ -160,7 +160,7 @@ class Judge:
                 f"at {sum(held)} of {len(held)} between {100 * densities[0]:.2g} and "
                 f"{100 * densities[-1]:.2g} % active, {n_atoms:,} atoms",
                 self.verdict(all(held)),
-                self.where,
+                f"{EQUAL} {self.where}",
                 preset="quick",
             )
         )
