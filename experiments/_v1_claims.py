@@ -195,18 +195,15 @@ class Judge:
         soft = {n: self.errors(n, protocol)["l1"] for n in self.config.n_atoms}
         first, goal = self.config.n_atoms[0], self.errors(self.config.n_atoms[0], protocol)["cel0"]
         needed, reached = atoms_for(goal, {n: soft[n] for n in self.trained()})
-        verdict = self.verdict(
-            1 / WITHIN <= needed / first / published.value <= WITHIN
-            if reached
-            else needed / first < published.value * WITHIN
-        )
-        if not reached and needed / first <= published.value * WITHIN:
+        times = needed / first
+        verdict = self.verdict(reached and 1 / WITHIN <= times / published.value <= WITHIN)
+        if not reached and times <= WITHIN * published.value:
             verdict = Verdict.NOT_TESTED  # more than so many: it could be the paper's number
         text = "Soft thresholding needs about ten times the atoms of CEL0 for equal error"
         return Claim(
             f"Audit: {text[0].lower()}{text[1:]}, when every code is certified" if audit else text,
             "not in the paper" if audit else published.cited, published.value,
-            f"{'' if reached else 'more than '}{needed / first:.2g}", verdict,
+            f"{'' if reached else 'more than '}{times:.2g}", verdict,
             f"CEL0 with {first:,} atoms has the error {goal:.4f}; l1 has "
             + ", ".join(f"{error:.4f} with {n:,}" for n, error in soft.items())
             + f". {self.shorter()}{self.where}",

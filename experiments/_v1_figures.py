@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.ticker import NullLocator
 
 from experiments._framework import Record
+from experiments._v1_claims import GABOR_ERROR, error_at, gabor, sizes
 from experiments._v1_measure import HYSTERESIS
 from sparsecode.plotting import COLORS, MARKERS, mse_against_density, receptive_fields
 
@@ -103,8 +104,6 @@ def audit(record: Record, ax: Any, *, n_atoms: int) -> None:
 
 def error_against_atoms(record: Record, ax: Any, *, protocol: str) -> None:
     """Draw the error at equal activity against the size of the dictionary, as in Fig. 3."""
-    from experiments._v1_claims import error_at, sizes
-
     for learned, style in zip(record.config.learned_from, ("-", "--")):
         tested = sizes(record, learned)
         for name in record.config.penalties:
@@ -137,8 +136,6 @@ def circular_variance(record: Record, ax: Any, *, name: str) -> None:
 
 def gabor_shapes(record: Record, ax: Any) -> None:
     """Draw the widths of the Gabor envelopes in cycles, along the wave and across it."""
-    from experiments._v1_claims import GABOR_ERROR, gabor
-
     n_atoms, learned = record.config.n_atoms[0], record.config.learned_from[0]
     for name in record.config.penalties:
         fit = gabor(record, name, n_atoms, learned)

@@ -18,7 +18,7 @@ from threadpoolctl import ThreadpoolController
 
 from sparsecode._validation import check_count
 
-__all__ = ["jit", "parallel_jit", "prange", "source_hash", "threads"]
+__all__ = ["available_threads", "jit", "parallel_jit", "prange", "source_hash", "threads"]
 
 
 @cache
@@ -139,6 +139,11 @@ def _reentrant() -> bool:
         return False
 
 
+def available_threads() -> int:
+    """Return how many threads Numba may use, which is settled when it is imported."""
+    return numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]  # made at run time
+
+
 @contextmanager
 def threads(n_threads: int | None = None) -> Iterator[int]:
     """Run kernels on `n_threads` and BLAS on one thread, so that they do not fight.
@@ -165,7 +170,7 @@ def threads(n_threads: int | None = None) -> Iterator[int]:
     Numba's ``workqueue`` layer fails when two Python threads enter it at once; entries are
     serialised there (and until the first kernel has shown which layer is used).
     """
-    available = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    available = available_threads()
     if n_threads is None:
         n_threads = available
     if check_count("n_threads", n_threads) > available:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
@@ -17,6 +18,7 @@ __all__ = [
     "check_option",
     "check_positive",
     "check_rng",
+    "warn_of_few_samples",
 ]
 
 
@@ -123,3 +125,14 @@ def check_rng(rng: Any) -> np.random.Generator:
             "Use numpy.random.default_rng(seed)."
         )
     return np.random.default_rng(rng)
+
+
+def warn_of_few_samples(n_samples: int, n_atoms: int, *, stacklevel: int) -> None:
+    """Say that there are fewer samples than atoms, where that is so."""
+    if n_samples < n_atoms:
+        warnings.warn(
+            f"X has {n_samples} samples, fewer than the {n_atoms} atoms to be learned from them. "
+            f"Use more samples or fewer atoms.",
+            UserWarning,
+            stacklevel=stacklevel + 1,
+        )

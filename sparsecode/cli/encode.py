@@ -19,6 +19,7 @@ from sparsecode._validation import check_count
 from sparsecode.cli.sources import (
     Dictionary,
     check_output,
+    draw,
     read_dictionary,
     read_source,
     tiles,
@@ -31,8 +32,6 @@ from sparsecode.solvers import SolverResult, alpha_for_density, cd, omp
 
 __all__ = ["run"]
 
-#: Samples on which a weight is tuned.
-N_TUNED = 1000
 #: Longest side of a picture, unless the dictionary says another.
 MAX_SIDE = 1024
 
@@ -80,7 +79,9 @@ def run(arguments: argparse.Namespace) -> None:
     else:
         shape, n_samples = None, len(source)
         blocks = split([fitting(source, dictionary)], arguments.block_size)
-    encode = encoder(arguments, dictionary, partial(draw, source, shape))
+    encode = encoder(
+        arguments, dictionary, partial(draw, source, shape, Streams(0)("tuning"), flat=True)
+    )
     totals, folder = Totals(), arguments.output.resolve().parent
     with (
         tempfile.TemporaryFile(dir=folder) as indices,
@@ -126,16 +127,6 @@ def prepare(
     if dictionary.notes.get("whitened") and not images.whitened:
         images, _ = whitened(images, dictionary.notes.get("scale"))
     return images, (shape[0], shape[1])
-
-
-def draw(source: Any, shape: tuple[int, int] | None) -> np.ndarray:
-    """Draw samples from all there are, to tune a weight on."""
-    rng = Streams(0)("tuning")
-    if shape is not None:
-        return datasets.extract_patches(
-            source, shape, n_patches=N_TUNED, rng=rng, min_contrast=0.0, dtype=np.float32
-        )
-    return np.asarray(source[np.sort(rng.permutation(len(source))[:N_TUNED])])
 
 
 def _square(n_features: int) -> tuple[int, int]:

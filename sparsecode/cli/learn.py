@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import warnings
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -11,16 +10,14 @@ from typing import Any
 import numpy as np
 
 from sparsecode import datasets, learning, penalties
-from sparsecode._validation import check_count
-from sparsecode.cli.sources import check_output, read_source, whitened
+from sparsecode._validation import check_count, warn_of_few_samples
+from sparsecode.cli.sources import check_output, draw, read_source, take, whitened
 from sparsecode.core.io import save_arrays
 from sparsecode.core.rng import Streams
 from sparsecode.solvers import alpha_for_density, cd
 
 __all__ = ["run"]
 
-#: Samples on which the weight of the penalty is tuned.
-N_TUNED = 1000
 #: Batches of each of the two short runs between which it is.
 N_SHORT = 30
 #: Accepted relative deviation of the density that was asked for.
@@ -36,12 +33,8 @@ def run(arguments: argparse.Namespace) -> None:
         source = prepare(source, arguments, notes)
     elif not source.size:
         raise ValueError(f"the samples must hold numbers to learn from; got shape {source.shape}.")
-    elif len(source) < arguments.n_atoms:
-        warnings.warn(
-            f"X has {len(source)} samples, fewer than the {arguments.n_atoms} atoms to be learned "
-            f"from them. Use more samples or fewer atoms.",
-            stacklevel=1,
-        )
+    else:
+        warn_of_few_samples(len(source), arguments.n_atoms, stacklevel=1)
     streams = Streams(arguments.seed)
     learner: Any = learning.online if arguments.method == "online" else learning.olshausen_field
     fit = partial(learner, constraint=arguments.constraint, n_threads=arguments.threads)
@@ -121,27 +114,11 @@ def shuffled(source: np.ndarray, size: int, rng: np.random.Generator) -> Iterato
             yield take(source, order[first : first + size])
 
 
-def take(source: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Return some rows as floats."""
-    dtype = source.dtype if source.dtype in (np.float32, np.float64) else np.float64
-    return np.asarray(source[rows], dtype=dtype)
-
-
-def draw(source: Any, streams: Streams, arguments: argparse.Namespace) -> np.ndarray:
-    """Draw the samples on which the weight is tuned."""
-    rng = streams("tuning")
-    if isinstance(source, datasets.ImageSet):
-        return datasets.extract_patches(
-            source, arguments.patch_size, n_patches=N_TUNED, rng=rng, dtype=np.float32
-        )
-    return take(source, np.sort(rng.permutation(len(source))[:N_TUNED]))
-
-
 def tune(
     source: Any, struct: Any, fit: Any, streams: Streams, arguments: argparse.Namespace
 ) -> tuple[Any, np.ndarray]:
     """Find the weight that gives the wanted density, on atoms that short runs have shaped."""
-    sample = draw(source, streams, arguments)
+    sample = draw(source, arguments.patch_size, streams("tuning"), flat=False)
     weight = partial(
         alpha_for_density, sample, penalty=struct, rtol=RTOL, solver=partial(cd, tol=1e-4),
         density=0.02 if arguments.density is None else arguments.density,

@@ -10,20 +10,30 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sparsecode.core.io import load_arrays, load_metadata
-from sparsecode.datasets import ImageSet, load_images, load_olshausen_field, whiten
+from sparsecode.datasets import (
+    ImageSet,
+    extract_patches,
+    load_images,
+    load_olshausen_field,
+    whiten,
+)
 from sparsecode.datasets.folders import IMAGE_SUFFIXES
 
 __all__ = [
     "Dictionary",
     "check_output",
+    "draw",
     "read_array",
     "read_dictionary",
     "read_notes",
     "read_source",
+    "take",
     "tiles",
     "whitened",
 ]
 
+#: Samples on which the weight of a penalty is tuned.
+N_TUNED = 1000
 _OLSHAUSEN_FIELD = ("olshausen_field_1996.npz", "IMAGES.mat")
 _ARRAYS = (".npy", ".npz", ".safetensors")
 
@@ -139,6 +149,24 @@ def whitened(images: ImageSet, scale: float | None = None) -> tuple[ImageSet, fl
         scale = float(np.sqrt(0.1 / mean))
     scaled = tuple((scale * image).astype(image.dtype) for image in filtered)
     return ImageSet(filtered.names, scaled, filtered.credits, whitened=True), scale
+
+
+def draw(
+    source: np.ndarray | ImageSet, shape: Any, rng: np.random.Generator, *, flat: bool
+) -> np.ndarray:
+    """Draw samples to tune a weight on: rows, or patches of images, flat ones too or not."""
+    if isinstance(source, ImageSet):
+        return extract_patches(
+            source, shape, n_patches=N_TUNED, rng=rng, min_contrast=0.0 if flat else 0.01,
+            dtype=np.float32,
+        )  # fmt: skip
+    return take(source, np.sort(rng.permutation(len(source))[:N_TUNED]))
+
+
+def take(source: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return some rows as floats; those of a file on disk are read now."""
+    dtype = source.dtype if source.dtype in (np.float32, np.float64) else np.float64
+    return np.asarray(source[rows], dtype=dtype)
 
 
 def tiles(images: ImageSet, shape: tuple[int, int]) -> Iterator[np.ndarray]:

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from sparsecode import solvers
+from sparsecode._jit import available_threads
 from sparsecode._validation import check_count, check_dictionary, check_option
 from sparsecode.core import SparseCode, save_arrays
 from sparsecode.core.measures import explained_variance
@@ -87,7 +88,7 @@ def check_coding(estimator: Any, n_atoms: int) -> Coding:
     if n_nonzero is not None:
         n_nonzero = min(check_count("n_nonzero", n_nonzero), n_atoms)
     if n_threads is not None:
-        n_threads = min(check_count("n_threads", n_threads), _available_threads())
+        n_threads = min(check_count("n_threads", n_threads), available_threads())
     options = {
         "alpha_ratio": estimator.alpha_ratio,
         "n_nonzero": n_nonzero,
@@ -155,12 +156,6 @@ def _default_penalty(solve: Callable) -> Penalty | str | None:
     if not third or third[0].default is None:
         return None
     return third[0].default if isinstance(third[0].default, str) else DEFAULT_PENALTY
-
-
-def _available_threads() -> int:
-    from numba import config  # only kernels and penalties import it at the top
-
-    return config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
 
 
 class Coder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):

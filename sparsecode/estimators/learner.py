@@ -14,7 +14,13 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import validate_data
 
-from sparsecode._validation import check_count, check_dictionary, check_option, check_rng
+from sparsecode._validation import (
+    check_count,
+    check_dictionary,
+    check_option,
+    check_rng,
+    warn_of_few_samples,
+)
 from sparsecode.estimators._coding import (
     DTYPES,
     Coder,
@@ -215,12 +221,7 @@ class DictionaryLearner(CallbackSupportMixin, Coder):
         n_batches = 1 if size is None else -(-len(X) // check_count("batch_size", size))
         generator = _generator(self.random_state)
         learner, coding = self._begin(X, generator)
-        if len(X) < len(learner.atoms):
-            warnings.warn(
-                f"X has {len(X)} samples, fewer than the {len(learner.atoms)} atoms to be learned "
-                f"from them. Use more samples or fewer atoms.",
-                stacklevel=3,
-            )
+        warn_of_few_samples(len(X), len(learner.atoms), stacklevel=3)
         root = self._init_callback_context(max_subtasks=n_epochs)
         root.call_on_fit_task_begin(estimator=self, X=X, y=y)
         history: dict[str, np.ndarray] = {}

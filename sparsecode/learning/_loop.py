@@ -11,7 +11,13 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from sparsecode._validation import check_count, check_dictionary, check_option, check_rng
+from sparsecode._validation import (
+    check_count,
+    check_dictionary,
+    check_option,
+    check_rng,
+    warn_of_few_samples,
+)
 from sparsecode.learning._checkpoint import Checkpoint, Part
 from sparsecode.learning._held_out import HeldOut
 from sparsecode.learning._learner import Learner
@@ -82,13 +88,8 @@ def learn(
         samples=samples if init == "samples" else None,
     )  # fmt: skip
     n_atoms = len(learner.atoms)
-    if source.n_samples is not None and source.n_samples < n_atoms:
-        warnings.warn(
-            f"X has {source.n_samples} samples, fewer than the {n_atoms} atoms to be learned from "
-            f"them. Use more samples or fewer atoms.",
-            UserWarning,
-            stacklevel=3,
-        )
+    if source.n_samples is not None:
+        warn_of_few_samples(source.n_samples, n_atoms, stacklevel=3)
     history = History()
     parts: dict[str, Part] = {"learner": learner, "held_out": watch, "history": history}
     last_codes = None

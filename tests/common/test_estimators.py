@@ -29,8 +29,6 @@ ESTIMATORS = [
     DictionaryLearner(**SMALL, method="mod", solver="omp", n_nonzero=2, n_threads=2),
     DictionaryLearner(**SMALL, method="ksvd", penalty="l1", alpha_ratio=0.1, positive=True),
 ]
-#: None: scikit-learn has nothing to object to.
-EXPECTED_FAILURES: dict[str, str] = {}
 
 
 def test_every_estimator_is_examined():
@@ -40,8 +38,6 @@ def test_every_estimator_is_examined():
 
 
 @pytest.mark.filterwarnings("ignore:X has .* samples, fewer than:UserWarning")
-@parametrize_with_checks(
-    ESTIMATORS, expected_failed_checks=lambda estimator: EXPECTED_FAILURES, xfail_strict=True
-)
+@parametrize_with_checks(ESTIMATORS)  # with no expected failure
 def test_checks_of_scikit_learn(estimator, check):
     check(estimator)

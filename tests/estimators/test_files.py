@@ -259,7 +259,7 @@ def saved(folder):
     return learner, contents
 
 
-def right_or_refused(path, data, learner):
+def assert_right_or_refused(path, data, learner):
     """Check that damaged bytes give the learner that was saved or a ValueError naming the file."""
     path.write_bytes(data)
     try:
@@ -280,7 +280,7 @@ def test_many_bytes_flipped_and_many_truncations(folder, saved, suffix):
     for i in range(0, len(data), 5):
         flipped = bytearray(data)
         flipped[i] ^= 1 << i % 8
-        right_or_refused(path, flipped, learner)
+        assert_right_or_refused(path, flipped, learner)
     for length in range(0, len(data), 97):
         path.write_bytes(data[:length])
         with pytest.raises(ValueError, match=path.name):
@@ -297,4 +297,4 @@ def test_any_damage_is_noticed(folder, saved, suffix, data):
         start, stop = sorted(data.draw(st.tuples(place, place)))
         stop = data.draw(st.sampled_from([start, start + 1, stop]))
         content[start:stop] = data.draw(st.binary(max_size=9))
-    right_or_refused(folder / f"fuzzed{suffix}", content, learner)
+    assert_right_or_refused(folder / f"fuzzed{suffix}", content, learner)
