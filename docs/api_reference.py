@@ -92,8 +92,10 @@ API = (
         "sparsecode.solvers",
         "Solvers",
         {
-            "With a penalty": ("cd", "cel0_macro", "fista", "iht", "irl1", "ista", "lca"),
-            "With a number of atoms": ("htp", "mp", "omp"),
+            "With a penalty": (
+                "encode", "cd", "cel0_macro", "feature_sign", "fista", "iht", "irl1", "ista", "lca",
+            ),  # fmt: skip
+            "With a number of atoms": ("htp", "mp", "ols", "omp"),
             "Result": ("SolverResult", "certify"),
             "Choose": ("alpha_for_density", "alpha_max", "get", "registered"),
             "Time course": ("lca_time_course", "LCATimeCourse"),

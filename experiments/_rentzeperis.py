@@ -8,7 +8,8 @@ import numpy as np
 
 from sparsecode.penalties import Penalty
 from sparsecode.solvers import SolverResult
-from sparsecode.solvers._problem import Problem, Tile
+from sparsecode.solvers._problem import Problem
+from sparsecode.solvers._tile import Tile
 
 from ._rentzeperis_kernels import iterate_batch, silenced, spectral_norm
 
@@ -59,7 +60,7 @@ def published_coder(
     limits = np.empty(problem.n_atoms)
     silenced(problem.penalty, step, limits)
 
-    stopped: list[np.ndarray] = []
+    stopped = np.zeros(len(problem.X), bool)
 
     def kernel(tile: Tile) -> None:
         X, codes = tile.X, tile.codes
@@ -77,9 +78,7 @@ def published_coder(
                 break
             stopping = moves.norm() < rtol * (0.01 + active.norm())
         tile.n_iter[:] = iteration + 1
-        stopped.append(np.full(len(X), stopping))
+        stopped[tile.rows] = stopping
 
     # whatever the certificate: the authors' rule looks at the batch alone
-    return problem.solve(
-        kernel, step=step, met=lambda *_: np.concatenate([np.ones(0, bool), *stopped])
-    )
+    return problem.solve(kernel, step=step, met=lambda *_: stopped, lockstep=True)

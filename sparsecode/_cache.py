@@ -13,7 +13,8 @@ __all__ = ["use_hashed_numba_cache"]
 def _kernel_sources(root: Path) -> list[Path]:
     """Return every file whose code is compiled into kernels."""
     packages = [root / name for name in ("sparsecode", "sdr", "memory", "experiments")]
-    kernels = [path for package in packages for path in package.rglob("*_kernels.py")]
+    names = "*_kernels.py", "*_simd.py"
+    kernels = [path for package in packages for name in names for path in package.rglob(name)]
     penalties = list((root / "sparsecode" / "penalties").glob("*.py"))
     return sorted([root / "sparsecode" / "_jit.py", *kernels, *penalties])
 

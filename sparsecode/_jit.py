@@ -75,7 +75,8 @@ def jit(function: Callable | None = None, **options: Any) -> Any:
     return kernel
 
 
-#: Compile a batch entry point, the only place where ``prange`` over samples stands.
+#: Compile a kernel whose iterations go over a whole batch, with ``prange`` over samples. All others
+#: are compiled in half the time and run side by side in :mod:`sparsecode._parallel`.
 parallel_jit = partial(jit, parallel=True)
 
 _ENTRY = threading.RLock()
@@ -145,13 +146,15 @@ def available_threads() -> int:
 
 
 @contextmanager
-def threads(n_threads: int | None = None) -> Iterator[int]:
+def threads(n_threads: int | None = None, *, parallel: bool = False) -> Iterator[int]:
     """Run kernels on `n_threads` and BLAS on one thread, so that they do not fight.
 
     Parameters
     ----------
     n_threads : int, optional
-        Threads of the parallel kernels; by default all that Numba may use.
+        Threads to compute on; by default all that Numba may use.
+    parallel : bool, default=False
+        Whether kernels with parallel loops of Numba's own are to run.
 
     Yields
     ------
@@ -167,8 +170,8 @@ def threads(n_threads: int | None = None) -> Iterator[int]:
 
     Notes
     -----
-    Numba's ``workqueue`` layer fails when two Python threads enter it at once; entries are
-    serialised there (and until the first kernel has shown which layer is used).
+    Numba's ``workqueue`` layer fails when two Python threads enter it at once; entries with
+    `parallel` are serialised there (and until the first kernel has shown which layer is used).
     """
     available = available_threads()
     if n_threads is None:
@@ -179,7 +182,7 @@ def threads(n_threads: int | None = None) -> Iterator[int]:
             f"{n_threads}. Set NUMBA_NUM_THREADS before importing to raise the limit."
         )
     before = numba.get_num_threads()
-    locked = not _reentrant()
+    locked = parallel and not _reentrant()
     if locked:
         _ENTRY.acquire()
     try:

@@ -37,12 +37,23 @@ def check_numbers(array: Any, name: str, dtype: Any = None) -> np.ndarray:
     if dtype is None:
         dtype = array.dtype if array.dtype in (np.float32, np.float64) else np.float64
     array = np.ascontiguousarray(array, dtype=dtype)
-    if not np.isfinite(array).all():
-        bad = int(np.size(array) - np.isfinite(array).sum())
+    if not _all_finite(array):
+        bad = np.argwhere(~np.isfinite(array))
+        where = f", the first in row {bad[0, 0]}" if array.ndim > 1 else ""
         raise ValueError(
-            f"{name} must be finite; got {bad} NaN or infinite entries. Remove or impute them."
+            f"{name} must be finite; got {len(bad)} NaN or infinite entries{where}. Remove or "
+            f"impute them."
         )
     return array
+
+
+def _all_finite(array: np.ndarray) -> bool:
+    """Say whether all entries are finite, a stretch at a time: no mask as large as the array."""
+    flat = array.reshape(-1)
+    stretch = 2**20
+    return all(
+        np.isfinite(flat[first : first + stretch]).all() for first in range(0, flat.size, stretch)
+    )
 
 
 def check_data(

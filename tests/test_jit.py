@@ -131,7 +131,7 @@ def work(seed):
     table, sums = np.random.default_rng(seed).random((64, 50)), np.empty(64)
     start.wait()
     for _ in range(25):
-        with threads(2):
+        with threads(2, parallel=True):
             sum_rows(table, sums)
         np.testing.assert_allclose(sums, table.sum(axis=1), rtol=1e-12)
         finished.append(seed)

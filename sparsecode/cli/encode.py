@@ -28,7 +28,8 @@ from sparsecode.cli.sources import (
 from sparsecode.core import SparseCode, reconstruct
 from sparsecode.core.io import save_code
 from sparsecode.core.rng import Streams
-from sparsecode.solvers import SolverResult, alpha_for_density, cd, omp
+from sparsecode.solvers import SolverResult, alpha_for_density, omp
+from sparsecode.solvers import encode as encode_batch
 
 __all__ = ["run"]
 
@@ -174,7 +175,7 @@ def encoder(
     if alpha is None:
         raise ValueError(f"the penalty {name} needs a weight; pass --alpha or --density.")
     return partial(
-        cd, dictionary=atoms, penalty=struct._replace(alpha=alpha), tol=arguments.tol,
+        encode_batch, dictionary=atoms, penalty=struct._replace(alpha=alpha), tol=arguments.tol,
         n_threads=arguments.threads,
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from sparsecode._validation import check_count, warn_of_few_samples
 from sparsecode.cli.sources import check_output, draw, read_source, take, whitened
 from sparsecode.core.io import save_arrays
 from sparsecode.core.rng import Streams
-from sparsecode.solvers import alpha_for_density, cd
+from sparsecode.solvers import alpha_for_density, encode
 
 __all__ = ["run"]
 
@@ -120,7 +120,7 @@ def tune(
     """Find the weight that gives the wanted density, on atoms that short runs have shaped."""
     sample = draw(source, arguments.patch_size, streams("tuning"), flat=False)
     weight = partial(
-        alpha_for_density, sample, penalty=struct, rtol=RTOL, solver=partial(cd, tol=1e-4),
+        alpha_for_density, sample, penalty=struct, rtol=RTOL, solver=partial(encode, tol=1e-4),
         density=0.02 if arguments.density is None else arguments.density,
         n_threads=arguments.threads,
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparsecode._jit import jit, parallel_jit, prange
+from sparsecode._jit import jit
 
 
 @jit
@@ -45,14 +45,14 @@ def mark_top_k(indptr, magnitudes, k, keep):
                 n_equal -= 1
 
 
-@parallel_jit
+@jit
 def count_overlaps(indptr, indices, postings_indptr, postings, overlaps):
     """Count shared units of each row with every sample of the posting lists.
 
     ``postings[postings_indptr[j]:postings_indptr[j + 1]]`` lists the samples in which unit ``j``
     is active; `overlaps` (n_rows, n_posted samples) arrives as zeros.
     """
-    for i in prange(indptr.size - 1):
+    for i in range(indptr.size - 1):
         for p in range(indptr[i], indptr[i + 1]):
             unit = indices[p]
             for q in range(postings_indptr[unit], postings_indptr[unit + 1]):

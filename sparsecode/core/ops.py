@@ -7,10 +7,14 @@ from typing import Any
 import numpy as np
 
 from sparsecode._jit import threads
+from sparsecode._parallel import map_tiles, tiles_of
 from sparsecode.core._ops_kernels import count_overlaps, count_row_overlaps
 from sparsecode.core.code import SparseCode, _select
 
 __all__ = ["intersection", "jaccard", "overlap", "top_k", "union"]
+
+#: Rows that are counted together.
+TILE = 256
 
 
 def overlap(
@@ -55,10 +59,14 @@ def overlap(
         return shared
     shared = np.zeros((a.n_samples, b.n_samples), np.int32)
     postings = b.to_scipy().tocsc()
-    with threads(n_threads):
-        count_overlaps(
-            a.indptr, a.indices, postings.indptr.astype(np.int64), postings.indices, shared
-        )
+    starts = postings.indptr.astype(np.int64)
+
+    def count(rows: slice) -> None:
+        indptr = a.indptr[rows.start : rows.stop + 1]
+        count_overlaps(indptr, a.indices, starts, postings.indices, shared[rows])
+
+    with threads(n_threads) as width:
+        map_tiles(count, tiles_of(a.n_samples, TILE), width)
     return shared
 
 

@@ -46,8 +46,9 @@ n_nonzero : int, optional
     that of the atoms means all of them.
 error : float, optional
     For pursuits: stop as soon as ``||x - zD||`` is at most this, in units of the data.
-solver : str or callable, default="cd"
-    A name of :func:`sparsecode.solvers.registered`, or a function that is called as those are.
+solver : str or callable, default="auto"
+    "auto" for :func:`sparsecode.solvers.encode`, a name of
+    :func:`sparsecode.solvers.registered`, or a function that is called as those are.
 solver_options : dict, optional
     Further options of the solver by name, such as ``{"tol": 1e-4, "max_iter": 500}``.
 output : {"dense", "sparse"}, default="dense"

@@ -145,7 +145,7 @@ class DictionaryLearner(CallbackSupportMixin, Coder):
         positive: bool = False,
         n_nonzero: int | None = None,
         error: float | None = None,
-        solver: str | Callable[..., SolverResult] = "cd",
+        solver: str | Callable[..., SolverResult] = "auto",
         solver_options: dict[str, Any] | None = None,
         output: str = "dense",
         n_threads: int | None = None,

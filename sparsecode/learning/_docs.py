@@ -23,8 +23,9 @@ _SHARED = {
         penalty : penalty struct, str or None
             Such as ``L1(0.5)``; a registered name needs `alpha_ratio`; None for a solver without a
             penalty.
-        solver : str or callable, default="cd"
-            A name of :func:`sparsecode.solvers.registered`; or a function that is called as
+        solver : str or callable, default="auto"
+            "auto" for :func:`sparsecode.solvers.encode`, a name of
+            :func:`sparsecode.solvers.registered`; or a function that is called as
             ``solver(X, dictionary, penalty)``, with `alpha_ratio` and `n_threads` if they are
             given, and returns a SolverResult: ``functools.partial(cd, tol=1e-3)``, or without a
             penalty ``functools.partial(omp, n_nonzero=8)``.

@@ -56,7 +56,7 @@ class Learner:
         rule: Rule,
         penalty: Penalty | str | None,
         *,
-        solver: str | Callable[..., SolverResult] = "cd",
+        solver: str | Callable[..., SolverResult] = "auto",
         alpha_ratio: float | None = None,
         constraint: str | None = None,
         skip_unconverged: bool = False,

@@ -47,7 +47,7 @@ def olshausen_field(
     dictionary: Any,
     penalty: Penalty | str | None,
     *,
-    solver: str | Callable[..., SolverResult] = "cd",
+    solver: str | Callable[..., SolverResult] = "auto",
     alpha_ratio: float | None = None,
     learning_rate: float = 2.5,
     decay: float = 0.0,

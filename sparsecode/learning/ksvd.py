@@ -57,7 +57,7 @@ def ksvd(
     dictionary: Any,
     penalty: Penalty | str | None,
     *,
-    solver: str | Callable[..., SolverResult] = "cd",
+    solver: str | Callable[..., SolverResult] = "auto",
     alpha_ratio: float | None = None,
     init: str = "samples",
     constraint: str | None = None,

@@ -49,7 +49,7 @@ def mod(
     dictionary: Any,
     penalty: Penalty | str | None,
     *,
-    solver: str | Callable[..., SolverResult] = "cd",
+    solver: str | Callable[..., SolverResult] = "auto",
     alpha_ratio: float | None = None,
     ridge: float = 1e-6,
     init: str = "samples",

@@ -96,7 +96,7 @@ def online(
     dictionary: Any,
     penalty: Penalty | str | None,
     *,
-    solver: str | Callable[..., SolverResult] = "cd",
+    solver: str | Callable[..., SolverResult] = "auto",
     alpha_ratio: float | None = None,
     forgetting: float = 2.0,
     n_sweeps: int = 2,

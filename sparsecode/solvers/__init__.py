@@ -13,12 +13,14 @@ from sparsecode.solvers._result import SolverResult
 from sparsecode.solvers.cd import cd
 from sparsecode.solvers.cel0_macro import cel0_macro
 from sparsecode.solvers.certify import certify
+from sparsecode.solvers.encode import encode
+from sparsecode.solvers.feature_sign import feature_sign
 from sparsecode.solvers.fista import fista
 from sparsecode.solvers.iht import htp, iht
 from sparsecode.solvers.irl1 import irl1
 from sparsecode.solvers.ista import ista
 from sparsecode.solvers.lca import LCATimeCourse, lca, lca_time_course
-from sparsecode.solvers.pursuit import mp, omp
+from sparsecode.solvers.pursuit import mp, ols, omp
 
 __all__ = [
     "LCATimeCourse",
@@ -28,6 +30,8 @@ __all__ = [
     "cd",
     "cel0_macro",
     "certify",
+    "encode",
+    "feature_sign",
     "fista",
     "get",
     "htp",
@@ -37,13 +41,14 @@ __all__ = [
     "lca",
     "lca_time_course",
     "mp",
+    "ols",
     "omp",
     "registered",
 ]
 
 _SOLVERS: dict[str, Callable[..., SolverResult]] = {
     solver.__name__: solver
-    for solver in (cd, cel0_macro, fista, htp, iht, irl1, ista, lca, mp, omp)
+    for solver in (cd, cel0_macro, feature_sign, fista, htp, iht, irl1, ista, lca, mp, ols, omp)
 }
 
 
@@ -58,7 +63,7 @@ def get(name: str) -> Callable[..., SolverResult]:
     Parameters
     ----------
     name : str
-        One of :func:`registered`.
+        One of :func:`registered`, or "auto" for :func:`encode`.
 
     Returns
     -------
@@ -70,4 +75,5 @@ def get(name: str) -> Callable[..., SolverResult]:
     ValueError
         If there is no such solver; the known names are listed.
     """
-    return _SOLVERS[check_option("solver", name, _SOLVERS)]
+    known = {"auto": encode, **_SOLVERS}
+    return known[check_option("solver", name, known)]

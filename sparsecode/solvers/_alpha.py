@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from sparsecode._jit import threads
 from sparsecode._validation import check_fraction
 from sparsecode.penalties._dispatch import Penalty, make
 from sparsecode.solvers._problem import Problem
 from sparsecode.solvers._result import SolverResult
-from sparsecode.solvers.cd import cd
+from sparsecode.solvers.encode import encode
 
 __all__ = ["alpha_for_density", "alpha_max"]
 
@@ -45,8 +44,10 @@ def alpha_max(X: Any, dictionary: Any, penalty: Penalty | str) -> np.ndarray:
         For bad arguments, as the solvers do.
     """
     struct = make(penalty) if isinstance(penalty, str) else penalty
-    with threads():
-        return Problem(X, dictionary, struct).alpha_max()
+    problem = Problem(X, dictionary, struct)
+    return np.concatenate(
+        [np.zeros(0), *problem.map(lambda tile: problem.alphas_max(tile.projections))]
+    )
 
 
 def alpha_for_density(
@@ -56,7 +57,7 @@ def alpha_for_density(
     density: float,
     *,
     rtol: float = 0.01,
-    solver: Callable[..., SolverResult] = cd,
+    solver: Callable[..., SolverResult] = encode,
     n_threads: int | None = None,
 ) -> float:
     """Return the alpha at which codes have a wanted density.
@@ -73,7 +74,7 @@ def alpha_for_density(
         Wanted mean fraction of active atoms, above 0 and at most 1.
     rtol : float, default=0.01
         Accepted relative deviation of the density.
-    solver : callable, default=cd
+    solver : callable, default=encode
         ``solver(X, dictionary, penalty, n_threads=...)`` makes the codes, by default to its
         certificate. Give tolerances with :func:`functools.partial`.
     n_threads : int, optional

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sparsecode._jit import jit, parallel_jit, prange
+from sparsecode._jit import jit
 from sparsecode.penalties._dispatch import dual_parts, prox, value, with_alpha
 from sparsecode.solvers._stop_kernels import (
     duality_gap,
@@ -223,14 +223,14 @@ def _cd_chunk(
         )  # fmt: skip
 
 
-@parallel_jit
+@jit
 def cd_batch(
     projections, energies, gram, squared_norms, penalty, alphas, convex, max_iter, tol,
     codes, n_iter,
 ):  # fmt: skip
     """Solve every sample of a tile; `codes` hold the starting points and receive the solutions."""
     n_samples = codes.shape[0]
-    for chunk in prange((n_samples + CHUNK - 1) // CHUNK):
+    for chunk in range((n_samples + CHUNK - 1) // CHUNK):
         _cd_chunk(
             chunk * CHUNK, min((chunk + 1) * CHUNK, n_samples), projections, energies, gram,
             squared_norms, penalty, alphas, convex, max_iter, tol, codes, n_iter,

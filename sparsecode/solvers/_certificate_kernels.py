@@ -2,78 +2,178 @@
 
 import numpy as np
 
-from sparsecode._jit import jit, parallel_jit, prange
-from sparsecode.penalties._dispatch import value, with_alpha
-from sparsecode.solvers._stop_kernels import duality_gap, largest_magnitude, prox_residual
+from sparsecode._jit import jit
+from sparsecode._simd import BYTES, above, dot, lowest_bit
+from sparsecode.penalties._dispatch import dual_parts, prox, value, with_alpha
+from sparsecode.solvers._stop_kernels import largest_magnitude
 
-__all__ = ["certify_batch", "residual_batch", "support_residual_batch"]
+__all__ = ["certify_convex_tile", "certify_tile", "residual_tile", "support_residual_tile"]
 
 
-@parallel_jit
-def residual_batch(X, dictionary, indptr, indices, values, residuals):
-    """Write x - zD of every sample into float64 `residuals`."""
-    for i in prange(X.shape[0]):
-        for f in range(X.shape[1]):
-            residuals[i, f] = X[i, f]
+#: What products of unit vectors in float32 round at most, in units of their number of features + 8.
+ROUNDING = 2.0**-24
+
+
+@jit
+def residual_tile(X, dictionary, indptr, indices, values, residuals, lengths):
+    """Write x - zD of every sample into float64 `residuals`, and its norm."""
+    for i in range(X.shape[0]):
+        residual = residuals[i]
+        residual[:] = X[i]
         for position in range(indptr[i], indptr[i + 1]):
             z = values[position]
             atom = dictionary[indices[position]]
             for f in range(X.shape[1]):
-                residuals[i, f] -= z * atom[f]
+                residual[f] -= z * atom[f]
+        lengths[i] = np.sqrt(dot(residual, residual))
 
 
 @jit
-def _certify_sample(
-    projection, correlation, energy, squared_norms, penalty, convex, step, tol,
-    first, last, indices, values,
+def _largest_slack(
+    residual, length, dictionary, rough, margin, penalty, limits, least, first, last, indices,
+    values,
 ):  # fmt: skip
-    """Return certificate, penalty and stationarity of the code at positions first to last."""
-    codes = np.zeros(projection.size)
-    cost = 0.0
-    for position in range(first, last):
-        codes[indices[position]] = values[position]
-        cost += value(penalty, values[position], indices[position])
-    scale = largest_magnitude(projection)
-    if scale == 0.0:  # no atom sees the sample
-        return (0.0 if first == last else np.inf), cost, first == last
-    if convex:
-        gap = duality_gap(projection, correlation, energy, penalty, codes)[1]
-        return max(gap, 0.0) / energy, cost, False
-    certificate = prox_residual(correlation, squared_norms, penalty, step, codes) / scale
-    coordinate = prox_residual(correlation, squared_norms, penalty, 0.0, codes) / scale
-    return certificate, cost, coordinate <= tol
+    """Return the largest slack over atoms, each in units of its l1 weight, in float64.
 
-
-@parallel_jit
-def certify_batch(
-    projections, correlations, energies, residual_energies, squared_norms, penalty, alphas,
-    convex, step, tol, indptr, indices, values, certificates, objectives, stationary,
-):  # fmt: skip
-    """Measure every sample: relative gap if convex, else the prox residual at `step`."""
-    for i in prange(projections.shape[0]):
-        certificates[i], cost, stationary[i] = _certify_sample(
-            projections[i], correlations[i], energies[i], squared_norms,
-            with_alpha(penalty, alphas[i]), convex, step, tol, indptr[i], indptr[i + 1],
-            indices, values,
-        )  # fmt: skip
-        objectives[i] = residual_energies[i] + cost
-
-
-@jit
-def _support_residual(projection, correlation, first, last, indices):
+    Exact on the support. Another atom is computed only where `rough`, the products of unit
+    vectors in float32, cannot exclude that it is larger: `margin` bounds their rounding.
+    """
     largest = 0.0
     for position in range(first, last):
-        largest = max(largest, abs(correlation[indices[position]]))
-    scale = largest_magnitude(projection)
-    if scale == 0.0:  # no atom sees the sample
-        return 0.0 if first == last else np.inf
-    return largest / scale
+        j = indices[position]
+        l1, ridge = dual_parts(penalty, j)
+        product = dot(dictionary[j], residual) - ridge * values[position]
+        largest = max(largest, (product if penalty.positive else abs(product)) / l1)
+    lanes = BYTES // rough.itemsize
+    position = first
+    for start in range(0, rough.size, lanes):
+        bar = largest / length - margin / least
+        factor = max(bar * (1.0 - 1e-6), 0.0)
+        exceed = above(rough, limits, factor, start, penalty.positive)
+        while exceed != 0:
+            j = start + lowest_bit(exceed)
+            exceed &= exceed - 1
+            while position < last and indices[position] < j:
+                position += 1
+            if position < last and indices[position] == j:
+                continue  # known already
+            product = dot(dictionary[j], residual)
+            slack = product if penalty.positive else abs(product)
+            largest = max(largest, slack / dual_parts(penalty, j)[0])
+    return largest
 
 
-@parallel_jit
-def support_residual_batch(projections, correlations, indptr, indices, certificates):
-    """Measure ||D_S r|| / ||Dx|| over the support S of every sample, in maximum norms."""
-    for i in prange(projections.shape[0]):
-        certificates[i] = _support_residual(
-            projections[i], correlations[i], indptr[i], indptr[i + 1], indices
+@jit
+def _set_limits(penalty, norms, limits):
+    """Write l1 weights in units of the atoms' norms; return the least. Padding is never wanted."""
+    limits[:] = np.inf
+    least = np.inf
+    for j in range(norms.size):
+        limit = dual_parts(penalty, j)[0] / norms[j]
+        limits[j] = limit
+        least = min(least, limit)
+    return least
+
+
+@jit
+def certify_convex_tile(
+    X, residuals, lengths, projections, rough, dictionary, norms, penalty, alphas, indptr,
+    indices, values, certificates, objectives,
+):  # fmt: skip
+    """Measure the duality gap of every sample, in units of 1/2 ||x||^2.
+
+    The dual point is the residual, scaled to be feasible.
+    """
+    limits = np.empty(rough.shape[1], np.float32)
+    margin = (X.shape[1] + 8) * ROUNDING
+    least = 1.0
+    sample = np.empty(X.shape[1])
+    for i in range(X.shape[0]):
+        weighted = with_alpha(penalty, alphas[i])
+        if i == 0 or alphas[i] != alphas[i - 1]:
+            least = _set_limits(weighted, norms, limits)
+        first, last = indptr[i], indptr[i + 1]
+        sample[:] = X[i]
+        fit = dot(sample, residuals[i])
+        energy = lengths[i] * lengths[i]
+        objective = 0.5 * energy
+        for position in range(first, last):
+            j, z = indices[position], values[position]
+            energy += dual_parts(weighted, j)[1] * z * z
+            objective += value(weighted, z, j)
+        objectives[i] = objective
+        if not projections[i].any():  # no atom sees the sample
+            certificates[i] = 0.0 if first == last else np.inf
+            continue
+        gap = objective
+        if lengths[i] > 0.0:
+            largest = _largest_slack(
+                residuals[i], lengths[i], dictionary, rough[i], margin, weighted, limits, least,
+                first, last, indices, values,
+            )  # fmt: skip
+            scale = fit / energy
+            if largest * scale > 1.0:
+                scale = 1.0 / largest
+            scale = max(scale, 0.0)
+            gap = objective - scale * fit + 0.5 * scale * scale * energy
+        certificates[i] = max(gap, 0.0) / (0.5 * dot(sample, sample))
+
+
+@jit
+def _prox_residuals(correlation, squared_norms, penalty, step, first, last, indices, values):
+    """Return the largest ``|z - prox(z + step * d.r)| / step``, at `step` and at 1 / a**2."""
+    worst = 0.0
+    worst_coordinate = 0.0
+    position = first
+    for j in range(correlation.size):
+        z = 0.0
+        if position < last and indices[position] == j:
+            z = values[position]
+            position += 1
+        moved = prox(penalty, z + step * correlation[j], step, j)
+        worst = max(worst, abs(moved - z) / step)
+        own = 1.0 / squared_norms[j]
+        moved = prox(penalty, z + own * correlation[j], own, j)
+        worst_coordinate = max(worst_coordinate, abs(moved - z) / own)
+    return worst, worst_coordinate
+
+
+@jit
+def certify_tile(
+    residuals, projections, correlations, squared_norms, penalty, alphas, step, tol, indptr,
+    indices, values, certificates, objectives, stationary,
+):  # fmt: skip
+    """Measure the prox residual of every sample at `step`."""
+    for i in range(residuals.shape[0]):
+        first, last = indptr[i], indptr[i + 1]
+        weighted = with_alpha(penalty, alphas[i])
+        objectives[i] = 0.5 * dot(residuals[i], residuals[i])
+        for position in range(first, last):
+            objectives[i] += value(weighted, values[position], indices[position])
+        scale = largest_magnitude(projections[i])
+        if scale == 0.0:  # no atom sees the sample
+            stationary[i] = first == last
+            certificates[i] = 0.0 if first == last else np.inf
+            continue
+        worst, worst_coordinate = _prox_residuals(
+            correlations[i], squared_norms, weighted, step, first, last, indices, values
         )
+        certificates[i] = worst / scale
+        stationary[i] = worst_coordinate <= tol * scale
+
+
+@jit
+def support_residual_tile(
+    residuals, dictionary, projections, indptr, indices, certificates, objectives
+):
+    """Measure ||D_S r|| / ||Dx|| over the support S of every sample, in maximum norms."""
+    for i in range(residuals.shape[0]):
+        objectives[i] = 0.5 * dot(residuals[i], residuals[i])
+        largest = 0.0
+        for position in range(indptr[i], indptr[i + 1]):
+            largest = max(largest, abs(dot(dictionary[indices[position]], residuals[i])))
+        scale = largest_magnitude(projections[i])
+        if scale > 0.0:
+            certificates[i] = largest / scale
+        else:  # no atom sees the sample
+            certificates[i] = 0.0 if indptr[i] == indptr[i + 1] else np.inf

@@ -47,6 +47,8 @@ _SHARED = {
         n_threads : int, optional
             Threads over samples, all that Numba may use if unset. The codes are the same, bit by
             bit, for every number.
+        progress : bool, default=False
+            Whether to show a progress bar.
         """,
     "returns": """
         Returns

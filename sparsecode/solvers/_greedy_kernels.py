@@ -1,14 +1,11 @@
-"""Pursuits and k-sparse gradient methods, one sample at a time."""
+"""Refits of supports: k-sparse gradient methods and positive pursuits, one sample at a time."""
 
 import numpy as np
 
-from sparsecode._jit import jit, parallel_jit, prange
+from sparsecode._jit import jit
 from sparsecode.solvers._stop_kernels import largest_magnitude, move, start_correlation
 
-__all__ = ["htp_batch", "mp_batch", "niht_batch", "omp_batch", "positive_omp_batch"]
-
-#: Samples that share one workspace. Fixed, so that results do not depend on the threads.
-CHUNK = 16
+__all__ = ["htp_batch", "niht_batch", "positive_omp_batch"]
 
 
 @jit
@@ -23,122 +20,6 @@ def _best_atom(correlation, norms, positive, closed):
             highest = score
             best = j
     return best
-
-
-@jit
-def _mp_sample(projection, energy, gram, norms, positive, n_nonzero, target, max_iter, codes):
-    correlation = projection.copy()
-    closed = np.zeros(codes.size, np.bool_)
-    rounding = energy * np.finfo(codes.dtype).eps
-    floor = 64.0 * np.finfo(codes.dtype).eps * np.sqrt(2.0 * energy)
-    residual = energy
-    active = 0
-    for iteration in range(max_iter):
-        j = _best_atom(correlation, norms, positive, closed)
-        if residual <= target - 4.0 * rounding or j < 0:
-            return iteration
-        if abs(correlation[j]) <= floor * norms[j]:  # an exact fit
-            return iteration
-        if codes[j] == 0.0 and active == n_nonzero:
-            return iteration
-        change = correlation[j] / (norms[j] * norms[j])
-        before = codes[j]
-        codes[j] = before + change
-        active += int(before == 0.0) - int(codes[j] == 0.0)
-        residual -= 0.5 * np.float64(change) * np.float64(correlation[j])
-        move(correlation, gram[j], codes[j] - before)
-    return max_iter
-
-
-@parallel_jit
-def mp_batch(
-    projections, energies, gram, norms, positive, n_nonzero, target, max_iter, codes, n_iter
-):
-    """Pursue every sample of a tile by matching; `target` is a residual energy."""
-    for i in prange(codes.shape[0]):
-        n_iter[i] = _mp_sample(
-            projections[i], energies[i], gram, norms, positive, n_nonzero, target, max_iter,
-            codes[i],
-        )  # fmt: skip
-
-
-@jit
-def _omp_sample(
-    projection, energy, gram, norms, n_nonzero, target, rows, chosen, moments, closed, correlation,
-    codes,
-):  # fmt: skip
-    """Pursue one sample; return the atoms chosen.
-
-    Row a of `rows` holds the inner products of all atoms with the a-th chosen atom made
-    orthonormal to those before it. These rows are the columns of the progressive Cholesky
-    factor and the updates of the correlations at once, so each step reads one Gram row.
-    """
-    # of its energy, an atom must add more than the rounding of its inner products
-    novelty = 64.0 * np.finfo(codes.dtype).eps
-    rounding = energy * np.finfo(codes.dtype).eps
-    floor = 64.0 * np.finfo(codes.dtype).eps * np.sqrt(2.0 * energy)
-    for j in range(codes.size):
-        correlation[j] = projection[j]
-        closed[j] = False
-    residual = energy
-    size = 0
-    # the recursion of the residual rounds: stop where it is surely below the target
-    while size < n_nonzero and residual > target - 4.0 * rounding:
-        j = _best_atom(correlation, norms, False, closed)
-        if j < 0 or abs(correlation[j]) <= floor * norms[j]:  # an exact fit
-            break
-        closed[j] = True
-        fresh = np.float64(gram[j, j])
-        for a in range(size):
-            fresh -= np.float64(rows[a, j]) ** 2
-        if fresh <= novelty * gram[j, j]:  # spanned by the atoms chosen before
-            continue
-        row = rows[size]
-        inverse = codes.dtype.type(1.0 / np.sqrt(fresh))
-        for f in range(codes.size):
-            row[f] = gram[j, f]
-        for a in range(size):
-            move(row, rows[a], rows[a, j])
-        for f in range(codes.size):
-            row[f] *= inverse
-        moment = np.float64(correlation[j]) * inverse
-        move(correlation, row, codes.dtype.type(moment))
-        residual -= 0.5 * moment * moment
-        moments[size] = moment
-        chosen[size] = j
-        size += 1
-    for a in range(size - 1, -1, -1):  # substitute back
-        for b in range(a + 1, size):
-            moments[a] -= rows[a, chosen[b]] * moments[b]
-        moments[a] /= rows[a, chosen[a]]
-        codes[chosen[a]] = moments[a]
-    return size
-
-
-@jit
-def _omp_chunk(first, last, projections, energies, gram, norms, n_nonzero, target, codes, n_iter):
-    n_atoms = codes.shape[1]
-    rows = np.empty((n_nonzero, n_atoms), codes.dtype)
-    chosen = np.empty(n_nonzero, np.int64)
-    moments = np.empty(n_nonzero)
-    closed = np.empty(n_atoms, np.bool_)
-    correlation = np.empty(n_atoms, codes.dtype)
-    for i in range(first, last):
-        n_iter[i] = _omp_sample(
-            projections[i], energies[i], gram, norms, n_nonzero, target, rows, chosen, moments,
-            closed, correlation, codes[i],
-        )  # fmt: skip
-
-
-@parallel_jit
-def omp_batch(projections, energies, gram, norms, n_nonzero, target, codes, n_iter):
-    """Orthogonal matching pursuit on every sample of a tile; `target` is a residual energy."""
-    n_samples = codes.shape[0]
-    for chunk in prange((n_samples + CHUNK - 1) // CHUNK):
-        _omp_chunk(
-            chunk * CHUNK, min((chunk + 1) * CHUNK, n_samples), projections, energies, gram,
-            norms, n_nonzero, target, codes, n_iter,
-        )  # fmt: skip
 
 
 @jit
@@ -239,10 +120,10 @@ def _positive_omp_sample(projection, energy, gram, norms, n_nonzero, target, cod
     return refits
 
 
-@parallel_jit
+@jit
 def positive_omp_batch(projections, energies, gram, norms, n_nonzero, target, codes, n_iter):
     """Orthogonal matching pursuit with non-negative coefficients, refitted at every step."""
-    for i in prange(codes.shape[0]):
+    for i in range(codes.shape[0]):
         n_iter[i] = _positive_omp_sample(
             projections[i], energies[i], gram, norms, n_nonzero, target, codes[i]
         )
@@ -353,10 +234,10 @@ def _niht_sample(projection, gram, positive, n_nonzero, step, max_iter, tol, cod
     return max_iter
 
 
-@parallel_jit
+@jit
 def niht_batch(projections, gram, positive, n_nonzero, step, max_iter, tol, codes, n_iter):
     """Hard-threshold every sample to `n_nonzero`; a `step` of 0 asks for the normalised one."""
-    for i in prange(codes.shape[0]):
+    for i in range(codes.shape[0]):
         n_iter[i] = _niht_sample(
             projections[i], gram, positive, n_nonzero, step, max_iter, tol, codes[i]
         )
@@ -382,8 +263,8 @@ def _htp_sample(projection, gram, n_nonzero, step, max_iter, codes):
     return max_iter
 
 
-@parallel_jit
+@jit
 def htp_batch(projections, gram, n_nonzero, step, max_iter, codes, n_iter):
     """Hard thresholding pursuit on every sample of a tile; stops when a support repeats."""
-    for i in prange(codes.shape[0]):
+    for i in range(codes.shape[0]):
         n_iter[i] = _htp_sample(projections[i], gram, n_nonzero, step, max_iter, codes[i])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sparsecode._jit import jit, parallel_jit, prange
+from sparsecode._jit import jit
 from sparsecode.penalties._dispatch import slope, with_alpha
 from sparsecode.penalties.l1 import L1
 from sparsecode.solvers._cd_kernels import CHUNK, cd_sample, workspace
@@ -70,14 +70,14 @@ def _irl1_chunk(
             codes[i, loose] = 0.0
 
 
-@parallel_jit
+@jit
 def irl1_batch(
     projections, energies, gram, squared_norms, penalty, alphas, macro, step, max_iter, tol,
     codes, n_iter,
 ):  # fmt: skip
     """Reweight every sample of a tile; `macro` asks for CEL0's moves along flat segments too."""
     n_samples = codes.shape[0]
-    for chunk in prange((n_samples + CHUNK - 1) // CHUNK):
+    for chunk in range((n_samples + CHUNK - 1) // CHUNK):
         _irl1_chunk(
             chunk * CHUNK, min((chunk + 1) * CHUNK, n_samples), projections, energies, gram,
             squared_norms, penalty, alphas, macro, step, max_iter, tol, codes, n_iter,

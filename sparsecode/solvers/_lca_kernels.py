@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sparsecode._jit import jit, parallel_jit, prange
+from sparsecode._jit import jit
 from sparsecode.penalties._dispatch import prox, with_alpha
 from sparsecode.solvers._stop_kernels import duality_gap, is_solved, move, start_correlation
 
@@ -49,13 +49,13 @@ def _lca_sample(
     return max_iter
 
 
-@parallel_jit
+@jit
 def lca_batch(
     projections, energies, gram, squared_norms, penalty, alphas, convex, warm, step, max_iter,
     tol, codes, n_iter,
 ):  # fmt: skip
     """Run every sample of a tile to equilibrium."""
-    for i in prange(codes.shape[0]):
+    for i in range(codes.shape[0]):
         n_iter[i] = _lca_sample(
             projections[i], energies[i], gram, squared_norms, with_alpha(penalty, alphas[i]),
             convex, warm, step, max_iter, tol, codes[i],

@@ -11,25 +11,31 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from sparsecode._jit import threads
+from sparsecode._parallel import map_tiles, tiles_of
+from sparsecode._simd import padded
 from sparsecode._validation import check_count, check_data, check_dictionary, check_positive
 from sparsecode.core.code import SparseCode
 from sparsecode.penalties._dispatch import Penalty, check_penalty, formulas
 from sparsecode.penalties.cel0 import CEL0, PaperCEL0
 from sparsecode.penalties.l0 import L0
 from sparsecode.solvers._certificate_kernels import (
-    certify_batch,
-    residual_batch,
-    support_residual_batch,
+    certify_convex_tile,
+    certify_tile,
+    residual_tile,
+    support_residual_tile,
 )
 from sparsecode.solvers._result import SolverResult
 from sparsecode.solvers._stop_kernels import alpha_max_batch
+from sparsecode.solvers._tile import Scratch, Tile
 
-__all__ = ["Problem", "Tile"]
+__all__ = ["Problem"]
 
-#: Entries of the dense scratch that a tile of codes may take: 2**21 float64 are 16 MiB.
-TILE_ENTRIES = 2**21
-#: Cosine, in machine epsilons, up to which an inner product is taken for rounding.
-UNSEEN = 10.0
+#: Entries of the dense scratch that a tile may take: 2**19 float64 are 4 MiB.
+TILE_ENTRIES = 2**19
+#: Samples that a tile holds at most.
+TILE_HEIGHT = 256
+#: The same two for solvers whose iterations go over a whole batch.
+LOCKSTEP_ENTRIES, LOCKSTEP_HEIGHT = 2**21, 1024
 
 
 def resolve_tol(tol: float | None, dtype: np.dtype) -> float:
@@ -39,26 +45,12 @@ def resolve_tol(tol: float | None, dtype: np.dtype) -> float:
     return check_positive("tol", tol)
 
 
-class Tile:
-    """Samples that are solved together, with what every kernel wants to know of them."""
-
-    def __init__(self, problem: Problem, rows: slice) -> None:
-        self.rows = rows
-        self.X = problem.X[rows]
-        self.projections, self.unseen = problem.project(rows)
-        self.energies = 0.5 * np.einsum("if,if->i", self.X, self.X, dtype=np.float64)
-        self.alphas = np.ones(len(self.X)) if problem.alpha is None else problem.alpha[rows]
-        self.codes = problem.start(rows)
-        self.codes[self.unseen] = 0
-        self.n_iter = np.zeros(len(self.X), np.int64)
-
-
 class Problem:
     """Checked arguments of one call of a solver.
 
     Parameters
     ----------
-    X, dictionary, penalty, alpha_ratio, init, max_iter, tol, n_threads
+    X, dictionary, penalty, alpha_ratio, init, max_iter, tol, n_threads, progress
         As every solver takes them; `penalty` is None for pursuits and k-sparse methods.
 
     Raises
@@ -78,6 +70,7 @@ class Problem:
         max_iter: int = 1000,
         tol: float | None = None,
         n_threads: int | None = None,
+        progress: bool = False,
     ) -> None:
         atoms = check_dictionary(dictionary)
         self.X = check_data(X, n_features=atoms.shape[1])
@@ -87,18 +80,32 @@ class Problem:
         self.max_iter = check_count("max_iter", max_iter)
         self.tol = resolve_tol(tol, self.X.dtype)
         self.n_threads = n_threads
+        self.progress = progress
         self.init = self._check_init(init)
         self.convex = False
-        self.alpha: np.ndarray | None = None
+        self.alpha_ratio: float | None = None
         self.penalty: Penalty | None = None
-        with threads(self.n_threads):
-            if penalty is not None:
-                self._check_penalty(penalty, alpha_ratio)
+        self.scratch = Scratch()
+        if penalty is not None:
+            self._check_penalty(penalty, alpha_ratio)
 
     @cached_property
     def gram(self) -> np.ndarray:
-        """Inner products of all pairs of atoms; first asked for where BLAS runs on one thread."""
-        return self.dictionary @ self.dictionary.T
+        """Inner products of all pairs of atoms; rows are padded with 0 to whole vectors."""
+        n_atoms = self.n_atoms
+        gram = np.zeros((n_atoms, padded(n_atoms, self.X.dtype)), self.X.dtype)
+
+        def fill(rows: slice) -> None:
+            np.matmul(self.dictionary[rows], self.dictionary.T, out=gram[rows, :n_atoms])
+
+        with threads(self.n_threads) as n_threads:
+            map_tiles(fill, tiles_of(n_atoms, 512), n_threads)
+        return gram
+
+    @cached_property
+    def norms(self) -> np.ndarray:
+        """Norms of the atoms."""
+        return np.sqrt(self.squared_norms)
 
     @cached_property
     def curvature(self) -> float:
@@ -107,6 +114,11 @@ class Problem:
         with threads(self.n_threads):
             small = atoms @ atoms.T if atoms.shape[0] <= atoms.shape[1] else atoms.T @ atoms
             return float(np.linalg.eigvalsh(small)[-1])
+
+    @cached_property
+    def directions(self) -> np.ndarray:
+        """The atoms, scaled to norm 1, in float32."""
+        return (self.atoms / self.norms[:, None]).astype(np.float32)
 
     @property
     def n_atoms(self) -> int:
@@ -121,10 +133,9 @@ class Problem:
         checked = check_penalty(penalty, np.sqrt(self.squared_norms))
         self.penalty = checked
         self.convex = formulas(checked).dual_parts is not None
-        if alpha_ratio is None:
-            self.alpha = np.full(len(self.X), checked.alpha)
-        else:
-            self.alpha = check_positive("alpha_ratio", alpha_ratio) * self.alpha_max()
+        if alpha_ratio is not None:
+            self.refuse_paper_cel0("alpha_max")
+            self.alpha_ratio = check_positive("alpha_ratio", alpha_ratio)
 
     def _check_init(self, init: Any) -> SparseCode | None:
         if init is None:
@@ -139,17 +150,12 @@ class Problem:
             raise ValueError(f"init must have shape {shape}; got {init.shape}.")
         return init
 
-    def tiles(self) -> list[slice]:
-        """Return the rows of each tile; their number depends on sizes alone, never on threads."""
-        height = int(np.clip(TILE_ENTRIES // self.n_atoms, 16, 1024))
-        return [slice(first, first + height) for first in range(0, len(self.X), height)]
-
-    def start(self, rows: slice) -> np.ndarray:
-        """Return the dense codes at which some samples start: those of `init`, else 0."""
-        shape = self.X[rows].shape[0], self.n_atoms
-        if self.init is None:
-            return np.zeros(shape, self.X.dtype)
-        return np.array(self.init[rows].to_dense().reshape(shape), dtype=self.X.dtype)
+    def tiles(self, *, lockstep: bool = False) -> list[slice]:
+        """Return the rows of each tile; they depend on sizes alone, never on threads."""
+        if lockstep:
+            height = int(np.clip(LOCKSTEP_ENTRIES // self.n_atoms, 16, LOCKSTEP_HEIGHT))
+            return [slice(first, first + height) for first in range(0, len(self.X), height)]
+        return tiles_of(len(self.X), int(np.clip(TILE_ENTRIES // self.n_atoms, 8, TILE_HEIGHT)))
 
     def check_step(self, step: float | None, *, limit: float = 2.0) -> float:
         """Return `step`, 1 / L if None; beyond `limit` / L the iteration would not descend."""
@@ -163,28 +169,30 @@ class Problem:
             )
         return step
 
-    def project(self, rows: slice) -> tuple[np.ndarray, np.ndarray]:
-        """Return Dx of some samples, and which of them no atom sees; there Dx is exactly 0."""
-        X = self.X[rows]
-        projections = X @ self.dictionary.T
-        lengths = np.sqrt(np.einsum("if,if->i", X, X, dtype=np.float64))
-        limits = UNSEEN * np.finfo(X.dtype).eps * lengths
-        norms = np.sqrt(self.squared_norms)
-        largest = np.maximum(projections.max(axis=1), -projections.min(axis=1))
-        unseen = largest <= limits * norms.max()
-        doubtful = np.flatnonzero(unseen)
-        unseen[doubtful] = (np.abs(projections[doubtful]) / norms).max(axis=1) <= limits[doubtful]
-        projections[unseen] = 0
-        return projections, unseen
+    def alphas(self, projections: np.ndarray) -> np.ndarray:
+        """Return the alpha of each sample of a tile."""
+        if self.penalty is None:
+            return np.ones(len(projections))
+        if self.alpha_ratio is None:
+            return np.full(len(projections), self.penalty.alpha)
+        return self.alpha_ratio * self.alphas_max(projections)
 
-    def alpha_max(self) -> np.ndarray:
+    def alphas_max(self, projections: np.ndarray) -> np.ndarray:
         """Return, per sample, the smallest alpha at which 0 is coordinate-wise optimal."""
         self.refuse_paper_cel0("alpha_max")
-        alphas = np.zeros(len(self.X))
-        for rows in self.tiles():
-            projections, _ = self.project(rows)
-            alpha_max_batch(projections, self.squared_norms, self.penalty, alphas[rows])
+        alphas = np.zeros(len(projections))
+        alpha_max_batch(projections, self.squared_norms, self.penalty, alphas)
         return alphas
+
+    def map(self, function: Callable[[Tile], Any], *, lockstep: bool = False) -> list[Any]:
+        """Return what `function` makes of every tile."""
+        with threads(self.n_threads, parallel=lockstep) as n_threads:
+            return map_tiles(
+                lambda rows: function(Tile(self, rows)),
+                self.tiles(lockstep=lockstep),
+                1 if lockstep else n_threads,
+                progress=self.progress,
+            )
 
     def refuse_paper_cel0(self, name: str) -> None:
         """Raise for an operator that silences every unit atom at a coordinate's own step."""
@@ -201,13 +209,15 @@ class Problem:
         step: float | None = None,
         met: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
         remedy: str = "Raise max_iter or tol.",
+        lockstep: bool = False,
     ) -> SolverResult:
-        """Run `kernel` on each tile and certify what it leaves in ``tile.codes``.
+        """Run `kernel` on each tile and certify the codes that it leaves there.
 
         Parameters
         ----------
         kernel : callable
-            ``kernel(tile)`` overwrites ``tile.codes`` and ``tile.n_iter``.
+            ``kernel(tile)`` overwrites ``tile.codes``, or fills ``tile.rows_to_fill()``, and
+            ``tile.n_iter``. Several tiles are solved at a time.
         step : float, optional
             Step of the prox residual that certifies penalties that are not convex; 1 / L if
             unset.
@@ -216,43 +226,40 @@ class Problem:
             whose certificate is at most `tol`.
         remedy : str
             What the warning advises.
+        lockstep : bool, default=False
+            Whether the iterations of `kernel` go over all samples of a tile, on threads of its
+            own: tiles are large and solved one by one.
 
         Returns
         -------
         SolverResult
         """
-        with threads(self.n_threads):
-            pieces, n_iter, certificates, objectives, stationary = [], [], [], [], []
-            if step is None and self.penalty is not None and not self.convex:
-                step = 1.0 / self.curvature
-            for rows in self.tiles():
-                tile = Tile(self, rows)
-                kernel(tile)
-                piece = SparseCode.from_dense(tile.codes)
-                certificate, objective, is_stationary = self._certify(tile, piece, step)
-                pieces.append(piece)
-                n_iter.append(tile.n_iter)
-                certificates.append(certificate)
-                objectives.append(objective)
-                stationary.append(is_stationary)
-        if pieces:
-            code = SparseCode.concatenate(pieces)
-        else:
-            code = SparseCode.from_dense(np.zeros((0, self.n_atoms), self.X.dtype))
-        certificate = np.concatenate([np.zeros(0), *certificates])
-        objective = np.concatenate([np.zeros(0), *objectives])
+        if step is None and self.penalty is not None and not self.convex:
+            step = 1.0 / self.curvature
+        if self.convex:
+            self.directions  # noqa: B018 - made once, before tiles ask for it side by side
+
+        def solve_tile(tile: Tile) -> tuple[Any, ...]:
+            kernel(tile)
+            piece = tile.compress()
+            return piece, tile.n_iter, tile.alphas, *self._certify(tile, piece, step)
+
+        solved = self.map(solve_tile, lockstep=lockstep)
+        if not solved:
+            solved = [(SparseCode.from_dense(np.zeros((0, self.n_atoms), self.X.dtype)),
+                       np.zeros(0, np.int64), *[np.zeros(0)] * 3, np.zeros(0, bool))]  # fmt: skip
+        pieces, *columns = zip(*solved)
+        n_iter, alpha, certificate, objective, stationary = map(np.concatenate, columns)
         converged = met(certificate, objective) if met else certificate <= self.tol
         self._warn(converged, certificate, remedy)
         return SolverResult(
-            code=code,
-            n_iter=np.concatenate([np.zeros(0, np.int64), *n_iter]),
+            code=SparseCode.concatenate(pieces),
+            n_iter=n_iter,
             converged=converged,
             certificate=certificate,
             objective=objective,
-            alpha=self.alpha,
-            coordinate_stationary=(
-                np.concatenate([np.zeros(0, bool), *stationary]) if self._counts_units() else None
-            ),
+            alpha=None if self.penalty is None else alpha,
+            coordinate_stationary=stationary if self._counts_units() else None,
             certificate_name=self._certificate_name(),
         )
 
@@ -268,28 +275,42 @@ class Problem:
         self, tile: Tile, piece: SparseCode, step: float | None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         values = np.asarray(piece.values, dtype=np.float64)
-        residuals = np.empty(tile.X.shape)
-        residual_batch(tile.X, self.atoms, piece.indptr, piece.indices, values, residuals)
-        correlations = residuals @ self.atoms.T
-        residual_energies = 0.5 * np.einsum("if,if->i", residuals, residuals)
-        projections = tile.projections
-        if projections.dtype != np.float64:
-            projections = tile.X.astype(np.float64) @ self.atoms.T
-            projections[tile.unseen] = 0
-        certificate = np.empty(len(tile.X))
-        objective = residual_energies.copy()
+        rows = piece.indptr, piece.indices
+        residuals = self.scratch.array("residuals", tile.X.shape, np.float64)
+        lengths = np.empty(len(tile.X))
+        residual_tile(tile.X, self.atoms, *rows, values, residuals, lengths)
+        certificate, objective = np.empty(len(tile.X)), np.empty(len(tile.X))
         stationary = np.zeros(len(tile.X), bool)
         if self.penalty is None:
-            support_residual_batch(
-                projections, correlations, piece.indptr, piece.indices, certificate
+            support_residual_tile(
+                residuals, self.atoms, tile.projections, *rows, certificate, objective
             )
+        elif self.convex:
+            rough = self._rough_products(residuals, lengths)
+            certify_convex_tile(
+                tile.X, residuals, lengths, tile.projections, rough, self.atoms, self.norms,
+                self.penalty, tile.alphas, *rows, values, certificate, objective,
+            )  # fmt: skip
         else:
-            certify_batch(
-                projections, correlations, tile.energies, residual_energies, self.squared_norms,
-                self.penalty, tile.alphas, self.convex, 1.0 if step is None else step, self.tol,
-                piece.indptr, piece.indices, values, certificate, objective, stationary,
+            shape = len(tile.X), self.n_atoms
+            correlations = self.scratch.array("correlations", shape, np.float64)
+            np.matmul(residuals, self.atoms.T, out=correlations)
+            certify_tile(
+                residuals, tile.projections, correlations, self.squared_norms, self.penalty,
+                tile.alphas, step, self.tol, *rows, values, certificate, objective, stationary,
             )  # fmt: skip
         return certificate, objective, stationary
+
+    def _rough_products(self, residuals: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """Return products of residuals and atoms, all scaled to norm 1, in float32."""
+        unit = self.scratch.array("unit residuals", residuals.shape, np.float32)
+        scale = np.where(lengths > 0.0, lengths, 1.0)[:, None]
+        np.divide(residuals, scale, out=unit, casting="same_kind")
+        shape = len(residuals), padded(self.n_atoms, np.float32)
+        rough = self.scratch.array("rough products", shape, np.float32)
+        rough[:, self.n_atoms :] = 0.0
+        np.matmul(unit, self.directions.T, out=rough[:, : self.n_atoms])
+        return rough
 
     def _warn(self, converged: np.ndarray, certificate: np.ndarray, remedy: str) -> None:
         failed = int((~converged).sum())

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sparsecode._jit import jit, parallel_jit, prange
+from sparsecode._jit import jit
 from sparsecode.penalties._dispatch import prox, with_alpha
 from sparsecode.solvers._stop_kernels import (
     duality_gap,
@@ -61,12 +61,12 @@ def _ista_sample(projection, energy, gram, penalty, convex, step, max_iter, tol,
     return max_iter
 
 
-@parallel_jit
+@jit
 def ista_batch(
     projections, energies, gram, penalty, alphas, convex, step, max_iter, tol, codes, n_iter
 ):
     """Iterate on every sample of a tile."""
-    for i in prange(codes.shape[0]):
+    for i in range(codes.shape[0]):
         n_iter[i] = _ista_sample(
             projections[i], energies[i], gram, with_alpha(penalty, alphas[i]), convex, step,
             max_iter, tol, codes[i],
@@ -110,10 +110,10 @@ def _fista_sample(projection, energy, gram, penalty, step, max_iter, tol, codes)
     return max_iter
 
 
-@parallel_jit
+@jit
 def fista_batch(projections, energies, gram, penalty, alphas, step, max_iter, tol, codes, n_iter):
     """Iterate with adaptively restarted momentum on every sample of a tile."""
-    for i in prange(codes.shape[0]):
+    for i in range(codes.shape[0]):
         n_iter[i] = _fista_sample(
             projections[i], energies[i], gram, with_alpha(penalty, alphas[i]), step, max_iter,
             tol, codes[i],

@@ -7,8 +7,9 @@ from typing import Any
 from sparsecode.penalties._dispatch import Penalty
 from sparsecode.solvers._cd_kernels import cd_batch
 from sparsecode.solvers._docs import shared_docs
-from sparsecode.solvers._problem import Problem, Tile
+from sparsecode.solvers._problem import Problem
 from sparsecode.solvers._result import SolverResult
+from sparsecode.solvers._tile import Tile
 
 __all__ = ["cd"]
 
@@ -24,6 +25,7 @@ def cd(
     max_iter: int = 10_000,
     tol: float | None = None,
     n_threads: int | None = None,
+    progress: bool = False,
 ) -> SolverResult:
     r"""Minimise over one coefficient at a time, on working sets that grow.
 
@@ -58,13 +60,15 @@ def cd(
     problem = Problem(
         X, dictionary, penalty,
         alpha_ratio=alpha_ratio, init=init, max_iter=max_iter, tol=tol, n_threads=n_threads,
+        progress=progress,
     )  # fmt: skip
 
     problem.refuse_paper_cel0("cd")
+    gram = problem.gram
 
     def kernel(tile: Tile) -> None:
         cd_batch(
-            tile.projections, tile.energies, problem.gram, problem.squared_norms,
+            tile.projections, tile.energies, gram, problem.squared_norms,
             problem.penalty, tile.alphas, problem.convex, problem.max_iter, 0.9 * problem.tol,
             tile.codes, tile.n_iter,
         )  # fmt: skip

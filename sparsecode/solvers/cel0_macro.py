@@ -7,8 +7,9 @@ from typing import Any
 from sparsecode.penalties.cel0 import CEL0
 from sparsecode.solvers._docs import shared_docs
 from sparsecode.solvers._irl1_kernels import irl1_batch
-from sparsecode.solvers._problem import Problem, Tile
+from sparsecode.solvers._problem import Problem
 from sparsecode.solvers._result import SolverResult
+from sparsecode.solvers._tile import Tile
 
 __all__ = ["cel0_macro"]
 
@@ -24,6 +25,7 @@ def cel0_macro(
     max_iter: int = 1000,
     tol: float | None = None,
     n_threads: int | None = None,
+    progress: bool = False,
 ) -> SolverResult:
     r"""Minimise l2-CEL0 to a point that is locally optimal for l2-l0 too.
 
@@ -57,6 +59,7 @@ def cel0_macro(
     problem = Problem(
         X, dictionary, penalty,
         alpha_ratio=alpha_ratio, init=init, max_iter=max_iter, tol=tol, n_threads=n_threads,
+        progress=progress,
     )  # fmt: skip
     if not isinstance(problem.penalty, CEL0):
         raise TypeError(
@@ -64,10 +67,11 @@ def cel0_macro(
             f"Use ista or cd."
         )
     step = 0.5 / problem.curvature  # where CEL0's operator has no jump, not even at a tie
+    gram = problem.gram
 
     def kernel(tile: Tile) -> None:
         irl1_batch(
-            tile.projections, tile.energies, problem.gram, problem.squared_norms,
+            tile.projections, tile.energies, gram, problem.squared_norms,
             problem.penalty, tile.alphas, True, step, problem.max_iter, 0.9 * problem.tol,
             tile.codes, tile.n_iter,
         )  # fmt: skip

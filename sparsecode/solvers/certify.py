@@ -9,8 +9,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sparsecode.penalties._dispatch import Penalty
 from sparsecode.solvers._docs import shared_docs
-from sparsecode.solvers._problem import Problem, Tile
+from sparsecode.solvers._problem import Problem
 from sparsecode.solvers._result import SolverResult
+from sparsecode.solvers._tile import Tile
 
 __all__ = ["certify"]
 
@@ -25,6 +26,7 @@ def certify(
     alpha_ratio: float | None = None,
     tol: float | None = None,
     n_threads: int | None = None,
+    progress: bool = False,
 ) -> SolverResult:
     r"""Say how good given codes are for :math:`\frac12 \|x - zD\|^2 + \mathrm{penalty}(z)`.
 
@@ -53,11 +55,12 @@ def certify(
     Codes that do not meet `tol` are an answer here, not a failure: there is no warning.
     """
     problem = Problem(
-        X, dictionary, penalty, alpha_ratio=alpha_ratio, init=code, tol=tol, n_threads=n_threads
-    )
+        X, dictionary, penalty, alpha_ratio=alpha_ratio, init=code, tol=tol, n_threads=n_threads,
+        progress=progress,
+    )  # fmt: skip
 
     def keep(tile: Tile) -> None:  # even where no atom sees the sample
-        tile.codes[:] = problem.start(tile.rows)
+        tile.found = tile.start
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -6,9 +6,10 @@ from typing import Any
 
 from sparsecode.penalties._dispatch import Penalty
 from sparsecode.solvers._docs import shared_docs
-from sparsecode.solvers._problem import Problem, Tile
+from sparsecode.solvers._problem import Problem
 from sparsecode.solvers._proximal_kernels import fista_batch
 from sparsecode.solvers._result import SolverResult
+from sparsecode.solvers._tile import Tile
 
 __all__ = ["fista"]
 
@@ -25,6 +26,7 @@ def fista(
     max_iter: int = 10_000,
     tol: float | None = None,
     n_threads: int | None = None,
+    progress: bool = False,
 ) -> SolverResult:
     r"""Iterate accelerated proximal gradient steps, restarting momentum that points uphill.
 
@@ -53,6 +55,7 @@ def fista(
     problem = Problem(
         X, dictionary, penalty,
         alpha_ratio=alpha_ratio, init=init, max_iter=max_iter, tol=tol, n_threads=n_threads,
+        progress=progress,
     )  # fmt: skip
     if not problem.convex:
         raise TypeError(
@@ -60,10 +63,11 @@ def fista(
             f"{type(problem.penalty).__name__}. Use ista or cd."
         )
     step = problem.check_step(step, limit=1.0)
+    gram = problem.gram
 
     def kernel(tile: Tile) -> None:
         fista_batch(
-            tile.projections, tile.energies, problem.gram, problem.penalty, tile.alphas,
+            tile.projections, tile.energies, gram, problem.penalty, tile.alphas,
             step, problem.max_iter, 0.9 * problem.tol, tile.codes, tile.n_iter,
         )  # fmt: skip
 

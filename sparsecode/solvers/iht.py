@@ -10,8 +10,9 @@ from sparsecode._validation import check_count, check_positive
 from sparsecode.penalties.l0 import L0
 from sparsecode.solvers._docs import shared_docs
 from sparsecode.solvers._greedy_kernels import htp_batch, niht_batch
-from sparsecode.solvers._problem import Problem, Tile
+from sparsecode.solvers._problem import Problem
 from sparsecode.solvers._result import SolverResult
+from sparsecode.solvers._tile import Tile
 from sparsecode.solvers.ista import ista
 
 __all__ = ["htp", "iht"]
@@ -31,6 +32,7 @@ def iht(
     max_iter: int = 10_000,
     tol: float | None = None,
     n_threads: int | None = None,
+    progress: bool = False,
 ) -> SolverResult:
     r"""Iterate a gradient step and a hard threshold, penalised or k-sparse.
 
@@ -84,17 +86,20 @@ def iht(
         return ista(
             X, dictionary, penalty,
             alpha_ratio=alpha_ratio, init=init, step=step, max_iter=max_iter, tol=tol,
-            n_threads=n_threads,
+            n_threads=n_threads, progress=progress,
         )  # fmt: skip
     if alpha_ratio is not None:
         raise ValueError("alpha_ratio of iht belongs to the penalised form; got n_nonzero too.")
-    problem = Problem(X, dictionary, init=init, max_iter=max_iter, tol=tol, n_threads=n_threads)
+    problem = Problem(
+        X, dictionary, init=init, max_iter=max_iter, tol=tol, n_threads=n_threads, progress=progress
+    )
     n_nonzero = check_count("n_nonzero", n_nonzero, maximum=problem.n_atoms)
     fixed = 0.0 if step is None else problem.check_step(step)
+    gram = problem.gram
 
     def kernel(tile: Tile) -> None:
         niht_batch(
-            tile.projections, problem.gram, positive, n_nonzero, fixed, problem.max_iter,
+            tile.projections, gram, positive, n_nonzero, fixed, problem.max_iter,
             0.3 * problem.tol, tile.codes, tile.n_iter,
         )  # fmt: skip
 
@@ -112,6 +117,7 @@ def htp(
     max_iter: int = 1000,
     tol: float | None = None,
     n_threads: int | None = None,
+    progress: bool = False,
 ) -> SolverResult:
     r"""Threshold a gradient step, then fit the support it chose by least squares.
 
@@ -142,20 +148,22 @@ def htp(
     Foucart 2011, SIAM J. Numer. Anal. 49, 2543-2563, algorithm HTP with a fixed step. An atom
     that depends linearly on others of the support gets the coefficient 0.
     """
-    problem = Problem(X, dictionary, init=init, max_iter=max_iter, tol=tol, n_threads=n_threads)
+    problem = Problem(
+        X, dictionary, init=init, max_iter=max_iter, tol=tol, n_threads=n_threads, progress=progress
+    )
     n_nonzero = check_count("n_nonzero", n_nonzero, maximum=problem.n_atoms)
     size = problem.check_step(None) if step is None else check_positive("step", step)
-    n_iter: list[np.ndarray] = []
+    used = np.zeros(len(problem.X), np.int64)
+    gram = problem.gram
 
     def kernel(tile: Tile) -> None:
         htp_batch(
-            tile.projections, problem.gram, n_nonzero, size, problem.max_iter, tile.codes,
+            tile.projections, gram, n_nonzero, size, problem.max_iter, tile.codes,
             tile.n_iter,
         )  # fmt: skip
-        n_iter.append(tile.n_iter)
+        used[tile.rows] = tile.n_iter
 
     def met(certificate: np.ndarray, objective: np.ndarray) -> np.ndarray:
-        used = np.concatenate([np.zeros(0, np.int64), *n_iter])
         return (certificate <= problem.tol) & (used < problem.max_iter)
 
     return problem.solve(kernel, met=met)

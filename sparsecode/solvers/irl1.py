@@ -7,8 +7,9 @@ from typing import Any
 from sparsecode.penalties._dispatch import Penalty, formulas, registered
 from sparsecode.solvers._docs import shared_docs
 from sparsecode.solvers._irl1_kernels import irl1_batch
-from sparsecode.solvers._problem import Problem, Tile
+from sparsecode.solvers._problem import Problem
 from sparsecode.solvers._result import SolverResult
+from sparsecode.solvers._tile import Tile
 
 __all__ = ["irl1"]
 
@@ -24,6 +25,7 @@ def irl1(
     max_iter: int = 1000,
     tol: float | None = None,
     n_threads: int | None = None,
+    progress: bool = False,
 ) -> SolverResult:
     r"""Solve weighted lassos whose weights are the penalty's slopes at the last solution.
 
@@ -55,6 +57,7 @@ def irl1(
     problem = Problem(
         X, dictionary, penalty,
         alpha_ratio=alpha_ratio, init=init, max_iter=max_iter, tol=tol, n_threads=n_threads,
+        progress=progress,
     )  # fmt: skip
     if formulas(problem.penalty).slope is None:
         known = [
@@ -68,10 +71,11 @@ def irl1(
             f"{type(problem.penalty).__name__}. Use cd."
         )
     step = 0.5 / problem.curvature  # where CEL0's operator has no jump, not even at a tie
+    gram = problem.gram
 
     def kernel(tile: Tile) -> None:
         irl1_batch(
-            tile.projections, tile.energies, problem.gram, problem.squared_norms,
+            tile.projections, tile.energies, gram, problem.squared_norms,
             problem.penalty, tile.alphas, False, step, problem.max_iter, 0.9 * problem.tol,
             tile.codes, tile.n_iter,
         )  # fmt: skip

@@ -6,9 +6,10 @@ from typing import Any
 
 from sparsecode.penalties._dispatch import Penalty
 from sparsecode.solvers._docs import shared_docs
-from sparsecode.solvers._problem import Problem, Tile
+from sparsecode.solvers._problem import Problem
 from sparsecode.solvers._proximal_kernels import ista_batch
 from sparsecode.solvers._result import SolverResult
+from sparsecode.solvers._tile import Tile
 
 __all__ = ["ista"]
 
@@ -25,6 +26,7 @@ def ista(
     max_iter: int = 10_000,
     tol: float | None = None,
     n_threads: int | None = None,
+    progress: bool = False,
 ) -> SolverResult:
     r"""Iterate a gradient step and the penalty's proximal operator.
 
@@ -56,12 +58,14 @@ def ista(
     problem = Problem(
         X, dictionary, penalty,
         alpha_ratio=alpha_ratio, init=init, max_iter=max_iter, tol=tol, n_threads=n_threads,
+        progress=progress,
     )  # fmt: skip
     step = problem.check_step(step)
+    gram = problem.gram
 
     def kernel(tile: Tile) -> None:
         ista_batch(
-            tile.projections, tile.energies, problem.gram, problem.penalty, tile.alphas,
+            tile.projections, tile.energies, gram, problem.penalty, tile.alphas,
             problem.convex, step, problem.max_iter, 0.9 * problem.tol, tile.codes, tile.n_iter,
         )  # fmt: skip
 

@@ -14,8 +14,9 @@ from sparsecode.penalties.l0 import L0
 from sparsecode.penalties.l1 import L1
 from sparsecode.solvers._docs import shared_docs
 from sparsecode.solvers._lca_kernels import lca_batch, lca_record
-from sparsecode.solvers._problem import Problem, Tile
+from sparsecode.solvers._problem import Problem
 from sparsecode.solvers._result import SolverResult
+from sparsecode.solvers._tile import Tile
 
 __all__ = ["LCATimeCourse", "lca", "lca_time_course"]
 
@@ -46,6 +47,7 @@ def lca(
     max_iter: int = 20_000,
     tol: float | None = None,
     n_threads: int | None = None,
+    progress: bool = False,
 ) -> SolverResult:
     r"""Let competing leaky integrators run to equilibrium.
 
@@ -85,13 +87,15 @@ def lca(
     problem = Problem(
         X, dictionary, penalty,
         alpha_ratio=alpha_ratio, init=init, max_iter=max_iter, tol=tol, n_threads=n_threads,
+        progress=progress,
     )  # fmt: skip
     _check_lca(problem)
     step = problem.check_step(step)
+    gram = problem.gram
 
     def kernel(tile: Tile) -> None:
         lca_batch(
-            tile.projections, tile.energies, problem.gram, problem.squared_norms,
+            tile.projections, tile.energies, gram, problem.squared_norms,
             problem.penalty, tile.alphas, problem.convex, problem.init is not None, step,
             problem.max_iter, 0.9 * problem.tol, tile.codes, tile.n_iter,
         )  # fmt: skip

@@ -16,7 +16,8 @@ from sparsecode.cli.sources import read_source, tiles
 from sparsecode.core.io import load_arrays, load_code, load_metadata, save_arrays, save_code
 from sparsecode.datasets import ImageSet, load_images, whiten
 from sparsecode.penalties import L1
-from sparsecode.solvers import cd, omp
+from sparsecode.solvers import encode as encode_batch
+from sparsecode.solvers import omp
 
 LEARN = ["--penalty", "l1", "--n-atoms", "24", "--n-batches", "12", "--batch-size", "40", "--quiet"]
 
@@ -49,7 +50,9 @@ def test_a_folder_of_photographs_becomes_a_dictionary(learned):
 def test_the_wanted_density_is_reached_on_the_dictionary(photographs, learned):
     patches = np.concatenate(list(tiles(whiten(load_images(photographs)), (6, 6))))
     notes = load_metadata(learned)
-    density = cd(patches, load_arrays(learned)["dictionary"], L1(notes["alpha"])).code.density
+    density = encode_batch(
+        patches, load_arrays(learned)["dictionary"], L1(notes["alpha"])
+    ).code.density
     assert 0.01 < density < 0.04  # --density is 0.02, tuned on other patches
 
 
@@ -126,7 +129,7 @@ def test_codes_are_those_of_the_solver_whatever_the_blocks(samples, atoms, tmp_p
     path = tmp_path / "codes.npz"
     status = run("encode", samples, "-d", atoms, "-o", path, "--block-size", block_size, "--quiet")
     assert status == 0
-    expected = cd(np.load(samples), load_arrays(atoms)["dictionary"], L1(0.7)).code
+    expected = encode_batch(np.load(samples), load_arrays(atoms)["dictionary"], L1(0.7)).code
     code = load_code(path)
     np.testing.assert_array_equal(code.indptr, expected.indptr)
     np.testing.assert_allclose(code.to_dense(), expected.to_dense(), atol=1e-9)
@@ -135,7 +138,7 @@ def test_codes_are_those_of_the_solver_whatever_the_blocks(samples, atoms, tmp_p
 def test_arguments_come_before_the_notes_of_the_dictionary(samples, atoms, tmp_path):
     path = tmp_path / "codes.safetensors"
     assert run("encode", samples, "-d", atoms, "-o", path, "--alpha", 1.5, "--quiet") == 0
-    expected = cd(np.load(samples), load_arrays(atoms)["dictionary"], L1(1.5)).code
+    expected = encode_batch(np.load(samples), load_arrays(atoms)["dictionary"], L1(1.5)).code
     assert load_code(path).nnz == expected.nnz
 
 
@@ -157,7 +160,7 @@ def test_photographs_are_encoded_as_the_dictionary_was_learned(photographs, lear
     assert load_code(path).n_samples == len(patches)
     assert sum((i.shape[0] // 6) * (i.shape[1] // 6) for i in images) == len(patches)
     alpha = load_metadata(learned)["alpha"]
-    expected = cd(patches, load_arrays(learned)["dictionary"], L1(alpha)).code
+    expected = encode_batch(patches, load_arrays(learned)["dictionary"], L1(alpha)).code
     np.testing.assert_allclose(load_code(path).to_dense(), expected.to_dense(), atol=1e-3)
 
 
@@ -237,7 +240,9 @@ def test_more_batches_may_follow_a_checkpoint(samples, tmp_path):
 
 
 def test_warnings_are_one_line(samples, atoms, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(encode, "cd", lambda X, **given: cd(X, **given, max_iter=1))
+    monkeypatch.setattr(
+        encode, "encode_batch", lambda X, **given: encode_batch(X, **given, max_iter=1)
+    )
     status = run(
         "encode", samples, "-d", atoms, "-o", tmp_path / "c.npz", "--quiet", "--tol", 1e-12
     )
@@ -259,7 +264,7 @@ def test_inspect_shows_atoms_codes_and_arrays(learned, samples, tmp_path, capsys
     assert "patch shape: [6, 6]" in said
     assert (tmp_path / "atoms.png").read_bytes().startswith(b"\x89PNG")
 
-    code = cd(np.load(samples), np.eye(12), L1(1.0)).code
+    code = encode_batch(np.load(samples), np.eye(12), L1(1.0)).code
     save_code(tmp_path / "codes.npz", code)
     assert run("inspect", tmp_path / "codes.npz", "--plot", tmp_path / "codes.svg") == 0
     said = capsys.readouterr().out
@@ -429,9 +434,9 @@ def test_an_interruption_leaves_nothing(samples, atoms, tmp_path, capsys, monkey
     def interrupted(X, **given):
         if next(blocks):
             raise KeyboardInterrupt
-        return cd(X, **given)
+        return encode_batch(X, **given)
 
-    monkeypatch.setattr(encode, "cd", interrupted)
+    monkeypatch.setattr(encode, "encode_batch", interrupted)
     path = tmp_path / "codes.npz"
     assert run("encode", samples, "-d", atoms, "-o", path, "--block-size", 50, "--quiet") == 130
     assert "interrupted; no output was written" in capsys.readouterr().err

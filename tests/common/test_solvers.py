@@ -15,6 +15,7 @@ from sparsecode.penalties import CEL0, L0, L1, ElasticNet
 CALLS = {
     "cd": ((L1(0.3),), {}),
     "cel0_macro": ((CEL0(0.05),), {}),
+    "feature_sign": ((ElasticNet(0.4),), {}),
     "fista": ((ElasticNet(0.4),), {}),
     "htp": ((), {"n_nonzero": 3}),
     "iht": ((), {"n_nonzero": 3}),
@@ -22,10 +23,11 @@ CALLS = {
     "ista": ((L1(0.3),), {}),
     "lca": ((L0(0.05),), {}),
     "mp": ((), {"n_nonzero": 3}),
+    "ols": ((), {"n_nonzero": 3}),
     "omp": ((), {"n_nonzero": 3}),
 }
 PENALISED = [name for name, (penalties, _) in CALLS.items() if penalties]
-WARM = [name for name in CALLS if name not in ("mp", "omp")]
+WARM = [name for name in CALLS if name not in ("mp", "ols", "omp")]
 EVERY = pytest.mark.parametrize("name", sorted(CALLS))
 
 
@@ -179,7 +181,7 @@ def test_bad_arguments_get_one_sentence(name, problem):
     if name != "mp":
         with pytest.raises(ValueError, match="tol must be finite and above 0"):
             run(name, X, dictionary, tol=0.0)
-    if name != "omp":
+    if name not in ("ols", "omp"):
         with pytest.raises(ValueError, match="max_iter must be at least 1; got 0"):
             run(name, X, dictionary, max_iter=0)
         with pytest.raises(TypeError, match=r"max_iter must be an integer; got 1\.5"):
@@ -250,7 +252,9 @@ def test_a_solution_is_kept_as_a_start(name, problem):
         run(name, X, dictionary, init=solved.code[:3])
 
 
-@pytest.mark.parametrize("name", [name for name in CALLS if name not in ("mp", "omp", "htp")])
+@pytest.mark.parametrize(
+    "name", [name for name in CALLS if name not in ("mp", "ols", "omp", "htp")]
+)
 def test_one_warning_says_how_many_samples_failed(name, problem):
     X, dictionary = problem
     with pytest.warns(ConvergenceWarning, match=r"9 of 9 samples did not converge") as caught:
@@ -260,7 +264,7 @@ def test_one_warning_says_how_many_samples_failed(name, problem):
     assert not result.converged.any()
 
 
-@pytest.mark.parametrize("name", ["htp", "iht", "mp", "omp"])
+@pytest.mark.parametrize("name", ["htp", "iht", "mp", "ols", "omp"])
 def test_at_most_n_nonzero_atoms_and_never_more_than_there_are(name, problem):
     X, dictionary = problem
     assert (run(name, X, dictionary).code.n_active <= 3).all()

@@ -21,7 +21,7 @@ from sparsecode.core import SparseCode, normalize
 from sparsecode.core.measures import explained_variance
 from sparsecode.estimators import SparseEncoder, negative_objective
 from sparsecode.penalties import CEL0, L0, L1, MCP, ElasticNet
-from sparsecode.solvers import cd, cel0_macro, htp, omp
+from sparsecode.solvers import cd, cel0_macro, encode, htp, omp
 
 N_ATOMS, N_FEATURES = 16, 8
 
@@ -42,15 +42,15 @@ def X():
 @pytest.mark.parametrize(
     ("parameters", "expected"),
     [
-        ({}, partial(cd, penalty=L1(0.1))),
-        ({"penalty": L1(0.3)}, partial(cd, penalty=L1(0.3))),
-        ({"alpha": 0.3}, partial(cd, penalty=L1(0.3))),
-        ({"penalty": "l1", "alpha": 0.3}, partial(cd, penalty=L1(0.3))),
-        ({"penalty": L1(9.0), "alpha": 0.3}, partial(cd, penalty=L1(0.3))),
-        ({"alpha_ratio": 0.2}, partial(cd, penalty=L1(1.0), alpha_ratio=0.2)),
-        ({"penalty": "l1", "alpha_ratio": 0.2}, partial(cd, penalty="l1", alpha_ratio=0.2)),
-        ({"positive": True}, partial(cd, penalty=L1(0.1, positive=True))),
-        ({"penalty": L1(0.1, positive=True)}, partial(cd, penalty=L1(0.1, positive=True))),
+        ({}, partial(encode, penalty=L1(0.1))),
+        ({"penalty": L1(0.3)}, partial(encode, penalty=L1(0.3))),
+        ({"alpha": 0.3}, partial(encode, penalty=L1(0.3))),
+        ({"penalty": "l1", "alpha": 0.3}, partial(encode, penalty=L1(0.3))),
+        ({"penalty": L1(9.0), "alpha": 0.3}, partial(encode, penalty=L1(0.3))),
+        ({"alpha_ratio": 0.2}, partial(encode, penalty=L1(1.0), alpha_ratio=0.2)),
+        ({"penalty": "l1", "alpha_ratio": 0.2}, partial(encode, penalty="l1", alpha_ratio=0.2)),
+        ({"positive": True}, partial(encode, penalty=L1(0.1, positive=True))),
+        ({"penalty": L1(0.1, positive=True)}, partial(encode, penalty=L1(0.1, positive=True))),
         ({"solver": "omp", "n_nonzero": 3}, partial(omp, n_nonzero=3)),
         ({"solver": "omp", "n_nonzero": 99}, partial(omp, n_nonzero=N_ATOMS)),
         ({"solver": "omp", "error": 0.5}, partial(omp, error=0.5)),
@@ -58,7 +58,7 @@ def X():
         ({"solver": "htp", "n_nonzero": 3}, partial(htp, n_nonzero=3)),
         ({"solver": "cel0_macro", "alpha": 0.1}, partial(cel0_macro, penalty=CEL0(0.1))),
         ({"solver": partial(cd, penalty=L1(0.3))}, partial(cd, penalty=L1(0.3))),
-        ({"solver_options": {"tol": 1e-2}}, partial(cd, penalty=L1(0.1), tol=1e-2)),
+        ({"solver_options": {"tol": 1e-2}}, partial(encode, penalty=L1(0.1), tol=1e-2)),
         ({"solver": cd, "n_threads": 99}, partial(cd, penalty=L1(0.1))),
     ],
     ids=str,
@@ -153,7 +153,7 @@ def test_the_dtype_of_samples_is_kept_and_bits_do_not_depend_on_threads(
     assert codes.dtype == dtype
     assert encoder.inverse_transform(codes).dtype == dtype
     as_code = SparseCode.from_scipy if output == "sparse" else SparseCode.from_dense
-    assert as_code(codes) == cd(X.astype(dtype), atoms, L1(0.3), n_threads=1).code
+    assert as_code(codes) == encode(X.astype(dtype), atoms, L1(0.3), n_threads=1).code
 
 
 def test_sparse_codes_belong_to_the_caller(X, atoms):
@@ -180,11 +180,11 @@ def test_score_is_the_explained_variance_of_the_reconstruction(X, atoms):
 
 def test_negative_objective_is_minus_the_mean_objective(X, atoms):
     encoder = SparseEncoder(atoms, penalty=L1(0.2))
-    expected = -cd(X, atoms, L1(0.2)).objective.mean()
+    expected = -encode(X, atoms, L1(0.2)).objective.mean()
     assert negative_objective(encoder, X) == expected
     assert negative_objective(make_pipeline(encoder).fit(X), X) == expected
     scaled = make_pipeline(StandardScaler(), encoder).fit(X)
-    again = -cd(StandardScaler().fit_transform(X), atoms, L1(0.2)).objective.mean()
+    again = -encode(StandardScaler().fit_transform(X), atoms, L1(0.2)).objective.mean()
     assert negative_objective(scaled, X) == again != expected
 
 
@@ -195,7 +195,9 @@ def test_no_sample_gives_no_code(atoms):
 
 
 def test_unconverged_samples_are_said_once_a_call(X, atoms):
-    encoder = SparseEncoder(atoms, penalty=L1(0.01), solver_options={"max_iter": 1, "tol": 1e-12})
+    encoder = SparseEncoder(
+        atoms, penalty=L1(0.01), solver="cd", solver_options={"max_iter": 1, "tol": 1e-12}
+    )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         encoder.transform(X)
@@ -289,8 +291,8 @@ def test_jobs_give_the_same_codes(X, atoms, backend):
         ({"solver": "omp"}, ValueError, "a pursuit needs n_nonzero or error"),
         ({"solver": "omp", "n_nonzero": 0}, ValueError, "n_nonzero must be at least 1; got 0"),
         ({"solver": "omp", "penalty": L1(0.1)}, TypeError, "solver must take .X, dictionary, pen"),
-        ({"n_nonzero": 3}, TypeError, "which the other parameters ask for; got 'cd'"),
-        ({"solver_options": {"speed": 3}}, TypeError, "penalty, speed.*; got 'cd'"),
+        ({"n_nonzero": 3}, TypeError, "which the other parameters ask for; got 'auto'"),
+        ({"solver_options": {"speed": 3}}, TypeError, "penalty, speed.*; got 'auto'"),
         ({"solver": "newton"}, ValueError, "solver must be one of"),
         ({"solver": 3}, TypeError, "solver must be a name or a callable; got 3"),
         ({"output": "csr"}, ValueError, "output must be one of 'dense', 'sparse'; got 'csr'"),

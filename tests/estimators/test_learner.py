@@ -20,7 +20,7 @@ from sparsecode.core import match, normalize
 from sparsecode.datasets import planted_codes
 from sparsecode.estimators import DictionaryLearner, SparseEncoder, negative_objective
 from sparsecode.penalties import L1
-from sparsecode.solvers import cd
+from sparsecode.solvers import encode
 
 N_ATOMS, N_FEATURES = 16, 12
 METHODS = ("online", "gradient", "mod", "ksvd")
@@ -130,7 +130,7 @@ def test_constraints_hold(X):
 
 def test_it_codes_with_what_it_learned(X):
     fitted = learner(output="sparse").fit(X)
-    expected = cd(X[:9], fitted.dictionary_, L1(0.1))
+    expected = encode(X[:9], fitted.dictionary_, L1(0.1))
     assert fitted.encode(X[:9]).code == expected.code
     codes = fitted.transform(X[:9])
     np.testing.assert_array_equal(codes.toarray(), expected.code.to_dense())
@@ -198,7 +198,7 @@ def test_fit_starts_anew(X):
 
 def test_a_new_alpha_serves_the_next_batch(X):
     fitted = learner().fit(X).set_params(alpha=0.3)
-    expected = cd(X[:50], fitted.dictionary_, L1(0.3), n_threads=1).objective.mean()
+    expected = encode(X[:50], fitted.dictionary_, L1(0.3), n_threads=1).objective.mean()
     assert fitted.partial_fit(X[:50]).history_["objective"][-1] == expected
     assert fitted.penalty_ == L1(0.3)
 

@@ -17,7 +17,7 @@ from sparsecode.datasets import planted_codes
 from sparsecode.learning import online
 from sparsecode.learning._checkpoint import describe
 from sparsecode.penalties import CEL0, L1
-from sparsecode.solvers import cd, ista, omp
+from sparsecode.solvers import cd, encode, ista, omp
 
 X = planted_codes(230, n_atoms=12, n_features=10, n_active=2, rng=0).X
 
@@ -149,8 +149,11 @@ def test_a_killed_process_is_resumed_to_the_same_bits(tmp_path, name):
         ({"dictionary": np.eye(10)}, r"dictionary = 12 in the file, array float64 \(10, 10\)"),
         ({"batches": X[:199].astype(np.float32)}, r"samples = array float64 .* float32 \(199, 10"),
         ({"forgetting": 3.0}, r"learner = OnlineRule\(forgetting=2, .*\(forgetting=3,"),
-        ({"solver": ista}, "solver = sparsecode.solvers.cd.cd in the file, .*ista"),
-        ({"solver": partial(cd, tol=1e-3)}, r"cd.cd in the file, .*cd.cd\(tol=0.001\) here"),
+        ({"solver": ista}, "solver = sparsecode.solvers.encode.encode in the file, .*ista"),
+        (
+            {"solver": partial(cd, tol=1e-3)},
+            r"encode.encode in the file, .*cd.cd\(tol=0.001\) here",
+        ),
         ({"rng": 4}, "rng = state .* in the file"),
         ({"batch_size": 41, "dead_after": 3}, "dead_after = 50 .*; batch_size = 40 .*, 41 here"),
         ({"constraint": "mean_free"}, "constraint = None in the file, 'mean_free' here"),
@@ -175,7 +178,7 @@ def test_what_does_not_change_the_atoms_may_differ(tmp_path):
     path = tmp_path / "c.safetensors"
     online(X, 12, L1(0.1), rng=3, batch_size=40, checkpoint=path)
     resumed = online(
-        X.copy(), 12, L1(0.1), solver=cd, rng=np.random.default_rng(3), batch_size=40,
+        X.copy(), 12, L1(0.1), solver=encode, rng=np.random.default_rng(3), batch_size=40,
         checkpoint=path, n_batches=8, checkpoint_every=3, n_threads=1, callback=print,
     )  # fmt: skip
     assert_same(resumed, online(X, 12, L1(0.1), rng=3, batch_size=40, n_batches=8))

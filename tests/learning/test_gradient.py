@@ -13,7 +13,7 @@ from sparsecode.core import SparseCode, match, normalize
 from sparsecode.datasets import planted_codes
 from sparsecode.learning import LearningResult, olshausen_field
 from sparsecode.penalties import CEL0, L1, MCP, PaperCEL0
-from sparsecode.solvers import cd, ista
+from sparsecode.solvers import cd, encode, ista
 
 N_FEATURES, N_ATOMS = 12, 18
 
@@ -51,7 +51,7 @@ def test_steps_follow_the_formula_and_the_schedule(batches, atoms, reduction, sc
     eta, decay = (4.0, 0.5) if reduction == "mean" else (0.04, 0.5)
     expected = atoms
     for j, X in enumerate(batches[:3]):
-        Z = cd(X, expected, L1(0.1)).code.to_dense()
+        Z = encode(X, expected, L1(0.1)).code.to_dense()
         expected = step_by_formula(X, expected, Z, scale * eta / (1 + decay * j))
     result = olshausen_field(
         batches[:3], atoms, L1(0.1), learning_rate=eta, decay=decay, reduction=reduction
@@ -68,7 +68,7 @@ def test_a_rate_for_means_is_that_for_sums_times_the_batch_size(batches, atoms):
 
 def test_history_describes_the_codes_before_each_step(batches, atoms):
     result = olshausen_field(batches[:2], 3 * atoms, L1(0.1))
-    coded = cd(batches[0], atoms, L1(0.1))
+    coded = encode(batches[0], atoms, L1(0.1))
     Z = coded.code.to_dense()
     history = result.history
     np.testing.assert_allclose(history["mse"][0], np.mean((batches[0] - Z @ atoms) ** 2))
@@ -83,7 +83,7 @@ def test_history_describes_the_codes_before_each_step(batches, atoms):
 
 def test_alpha_ratio_reaches_the_solver(batches, atoms):
     by_name = olshausen_field(batches[:1], atoms, "l1", alpha_ratio=0.3)
-    coded = cd(batches[0], atoms, L1(1.0), alpha_ratio=0.3)
+    coded = encode(batches[0], atoms, L1(1.0), alpha_ratio=0.3)
     np.testing.assert_allclose(by_name.history["objective"][0], coded.objective.mean())
 
 
@@ -116,7 +116,7 @@ def test_the_objective_falls_on_samples_it_never_saw(planted):
 
     def measure(step, metrics, dictionary):
         if step % 20 == 0:
-            objectives.append(cd(held_out, dictionary, L1(0.1)).objective.mean())
+            objectives.append(encode(held_out, dictionary, L1(0.1)).objective.mean())
 
     olshausen_field(seen, N_ATOMS, L1(0.1), batch_size=100, n_batches=61, callback=measure, rng=1)
     assert np.all(np.diff(objectives) < 0)
@@ -135,7 +135,7 @@ def test_dead_atoms_become_the_largest_residuals(batches, atoms):
     )
     assert result.history["n_silent"].tolist() == [2, 2, 2, 0, 0]
     assert result.history["n_replaced"].tolist() == [0, 0, 2, 0, 0]
-    residuals = wide[2] - cd(wide[2], after[1], L1(0.1)).code.to_dense() @ after[1]
+    residuals = wide[2] - encode(wide[2], after[1], L1(0.1)).code.to_dense() @ after[1]
     worst = np.argsort(-(residuals**2).sum(axis=1))[:2]
     np.testing.assert_allclose(after[2][-2:], normalize(residuals[worst]), atol=1e-12)
 
@@ -171,7 +171,7 @@ def test_an_array_is_drawn_in_whole_batches_in_a_new_order_at_each_pass(planted)
 
     def spy(X, dictionary, penalty):
         seen.append(X.copy())
-        return cd(X, dictionary, penalty)
+        return encode(X, dictionary, penalty)
 
     X = planted.X[:10]
     result = olshausen_field(X, 4, L1(0.1), batch_size=4, n_batches=4, solver=spy, rng=0)
@@ -259,6 +259,7 @@ def test_codes_are_never_made_dense(batches, atoms, monkeypatch):
 SOLVERS = {
     "cd": (L1(0.1), {}),
     "cel0_macro": (CEL0(0.05), {}),
+    "feature_sign": (L1(0.1), {}),
     "fista": (L1(0.1), {}),
     "htp": (None, {"n_nonzero": 2}),
     "iht": (None, {"n_nonzero": 2}),
@@ -266,6 +267,7 @@ SOLVERS = {
     "ista": (L1(0.1), {}),
     "lca": (L1(0.1), {}),
     "mp": (None, {"n_nonzero": 2}),
+    "ols": (None, {"n_nonzero": 2}),
     "omp": (None, {"n_nonzero": 2}),
 }
 

@@ -19,7 +19,7 @@ from sparsecode.learning._learner import Learner
 from sparsecode.learning._stream import LastCodes
 from sparsecode.learning.gradient import GradientRule
 from sparsecode.penalties import CEL0, L1
-from sparsecode.solvers import cd, fista, omp
+from sparsecode.solvers import cd, encode, fista, omp
 
 N_FEATURES, N_ATOMS = 12, 18
 every_learner = pytest.mark.parametrize("learn", LEARNERS.values(), ids=LEARNERS)
@@ -206,7 +206,7 @@ def test_samples_seen_again_start_from_their_last_codes(X, batch_size):
 
     def spy(X, dictionary, penalty, *, init=None):
         nonlocal n_warm
-        result = cd(X, dictionary, penalty, init=init)
+        result = encode(X, dictionary, penalty, init=init)
         for x, start, code in zip(X, init.to_dense(), result.code.to_dense()):
             np.testing.assert_allclose(start, last.get(x.tobytes(), 0.0 * start), rtol=1e-12)
             n_warm += start.any()
@@ -288,7 +288,7 @@ def test_the_best_atoms_are_returned_and_learning_stops(X):
     best = int(np.argmin(evaluated))
     assert len(evaluated) == best + 4  # three more that are no better
     np.testing.assert_array_equal(result.dictionary, seen[2 * best + 1][1])
-    objective = cd(X[:100], result.dictionary, L1(0.1)).objective.mean()
+    objective = encode(X[:100], result.dictionary, L1(0.1)).objective.mean()
     np.testing.assert_allclose(evaluated[best], objective)
     assert np.linalg.norm(result.dictionary - seen[-1][1]) > 0.1
 
@@ -333,7 +333,7 @@ def test_a_batch_is_all_samples_in_their_order(X, learn):
 
     def spy(X, dictionary, penalty):
         seen.append(X.copy())
-        return cd(X, dictionary, penalty)
+        return encode(X, dictionary, penalty)
 
     result = learn(X[:50], 6, L1(0.1), solver=spy, rng=0)
     assert result.n_batches == len(seen) == 30

@@ -17,7 +17,7 @@ from sparsecode.learning.ksvd import KSVDRule
 from sparsecode.learning.mod import ModRule
 from sparsecode.learning.online import OnlineRule
 from sparsecode.penalties import L0, L1, PaperCEL0, check_penalty, prox, value
-from sparsecode.solvers import cd, ista, omp
+from sparsecode.solvers import cd, encode, ista, omp
 
 N_ATOMS, N_FEATURES = 40, 12
 CONSTRAINTS = (None, "positive", "mean_free")
@@ -43,7 +43,7 @@ def constrained(atom, constraint):
 
 
 def coded(X, D, penalty):
-    result = cd(X, D, penalty)
+    result = encode(X, D, penalty)
     codes = result.code.to_scipy(copy=True)
     return Coded(X, codes, X - codes @ D, result.alpha)
 
@@ -60,7 +60,7 @@ def started(rule, shape, constraint=None, penalty=None):
 
 def test_mod_solves_the_normal_equations(batches, atoms):
     X = batches[0]
-    Z = cd(X, atoms, L1(0.1)).code.to_dense()
+    Z = encode(X, atoms, L1(0.1)).code.to_dense()
     assert Z.any(axis=0).all()
     ridge = 1e-3 * (Z**2).sum(axis=0).max()
     expected = np.linalg.inv(Z.T @ Z + ridge * np.eye(N_ATOMS)) @ Z.T @ X
@@ -70,11 +70,11 @@ def test_mod_solves_the_normal_equations(batches, atoms):
 
 def test_mod_leaves_atoms_that_are_not_used(batches, atoms):
     X = batches[0][:2]
-    used = cd(X, atoms, L1(0.1)).code.n_active.sum()
+    used = encode(X, atoms, L1(0.1)).code.n_active.sum()
     assert used < N_ATOMS
     result = mod([X], atoms, L1(0.1), dead_after=None)
     moved = ~np.isclose(result.dictionary, atoms).all(axis=1)
-    Z = cd(X, atoms, L1(0.1)).code.to_dense()
+    Z = encode(X, atoms, L1(0.1)).code.to_dense()
     assert np.all(moved <= Z.any(axis=0))
     assert moved.any()
 
@@ -142,7 +142,7 @@ def test_ksvd_refuses_an_operator_that_silences_every_atom(batches):
 
 def test_ksvd_weighs_each_sample_by_its_own_alpha(batches, atoms):
     X = batches[0]
-    result = cd(X, atoms, "l1", alpha_ratio=0.3)
+    result = encode(X, atoms, "l1", alpha_ratio=0.3)
     D, Z = atoms.copy(), result.code.to_dense()
     for j in range(N_ATOMS):
         used = Z[:, j] != 0
@@ -173,11 +173,11 @@ def test_warm_ksvd_starts_from_the_codes_of_its_sweep(batches, atoms):
 
     def spy(X, dictionary, penalty, *, init=None):
         starts.append(init)
-        return cd(X, dictionary, penalty, init=init)
+        return encode(X, dictionary, penalty, init=init)
 
     X = batches[0]
     ksvd(X, atoms, L1(0.1), solver=spy, warm_start=True, n_batches=2, dead_after=None)
-    _, Z = ksvd_by_formula(X, atoms, cd(X, atoms, L1(0.1)).code.to_dense(), L1(0.1), None)
+    _, Z = ksvd_by_formula(X, atoms, encode(X, atoms, L1(0.1)).code.to_dense(), L1(0.1), None)
     assert starts[0].nnz == 0
     np.testing.assert_allclose(starts[1].to_dense(), Z, atol=1e-10)
 
@@ -189,7 +189,7 @@ def online_by_formula(batches, D, penalty, rho, constraint, n_sweeps):
     A, B = np.zeros((len(D), len(D))), np.zeros(D.shape)
     n = 0
     for X in batches:
-        Z = cd(X, D, penalty).code.to_dense()
+        Z = encode(X, D, penalty).code.to_dense()
         n += len(X)
         beta = (1 - len(X) / n) ** rho
         A, B = beta * A + Z.T @ Z, beta * B + Z.T @ X

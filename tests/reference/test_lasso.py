@@ -8,7 +8,9 @@ from sklearn.linear_model import lars_path
 
 from sparsecode.datasets import extract_patches, natural_images, whiten
 from sparsecode.penalties import L1, ElasticNet
-from sparsecode.solvers import cd, fista, ista
+from sparsecode.solvers import cd, feature_sign, fista, ista
+
+BOTH = pytest.mark.parametrize("solver", [cd, feature_sign])
 
 
 def objective(X, dictionary, codes, alpha, weights=1.0):
@@ -31,7 +33,7 @@ def problem(request):
     return X, dictionary
 
 
-@pytest.mark.parametrize("solver", [cd, fista, ista])
+@pytest.mark.parametrize("solver", [cd, feature_sign, fista, ista])
 @pytest.mark.parametrize("fraction", [0.05, 0.4])
 def test_codes_match_scikit_learn(problem, solver, fraction):
     X, dictionary = problem
@@ -45,14 +47,15 @@ def test_codes_match_scikit_learn(problem, solver, fraction):
     assert (ours <= objective(X, dictionary, theirs, alpha) * (1 + 1e-6)).all()
 
 
-def test_codes_match_celer_with_weights(problem):
+@BOTH
+def test_codes_match_celer_with_weights(problem, solver):
     from celer import Lasso
 
     X, dictionary = problem
     n_atoms, n_features = dictionary.shape
     weights = np.random.default_rng(5).uniform(0.5, 2.0, n_atoms)
     alpha = 0.2 * np.abs(X @ dictionary.T).max()
-    result = cd(X, dictionary, L1(alpha, weights=weights))
+    result = solver(X, dictionary, L1(alpha, weights=weights))
     peer = Lasso(alpha / n_features, weights=weights, fit_intercept=False, tol=1e-12)
     theirs = np.array([peer.fit(np.asfortranarray(dictionary.T), x).coef_.copy() for x in X])
     np.testing.assert_allclose(
@@ -60,15 +63,16 @@ def test_codes_match_celer_with_weights(problem):
     )
 
 
+@BOTH
 @pytest.mark.parametrize("seed", range(6))
-def test_codes_match_the_exact_path_on_coherent_atoms(seed):
+def test_codes_match_the_exact_path_on_coherent_atoms(seed, solver):
     """Few features, many atoms that are nearly alike, norms from 0.05 to 20, a small alpha."""
     rng = np.random.default_rng(seed)
     n_features = int(rng.integers(2, 30))
     dictionary = np.cumsum(rng.standard_normal((100, n_features)), axis=1)
     dictionary *= np.exp(rng.uniform(-3, 3, (100, 1)))
     X = rng.standard_normal((4, n_features))
-    result = cd(X, dictionary, "l1", alpha_ratio=0.01)
+    result = solver(X, dictionary, "l1", alpha_ratio=0.01)
     for x, alpha, found in zip(X, result.alpha, result.objective):
         # the path counts in alpha / n_features
         path = lars_path(dictionary.T, x, method="lasso", alpha_min=alpha / n_features)
@@ -76,12 +80,13 @@ def test_codes_match_the_exact_path_on_coherent_atoms(seed):
         assert found == pytest.approx(exact, rel=1e-6)
 
 
+@BOTH
 @pytest.mark.parametrize("positive", [False, True])
-def test_gaps_recomputed_from_the_returned_codes(problem, positive):
+def test_gaps_recomputed_from_the_returned_codes(problem, positive, solver):
     X, dictionary = problem
     weights = np.random.default_rng(6).uniform(0.5, 2.0, len(dictionary))
     alpha = 0.1 * np.abs(X @ dictionary.T).max()
-    result = cd(X, dictionary, L1(alpha, positive, weights))
+    result = solver(X, dictionary, L1(alpha, positive, weights))
     assert result.converged.all()
     for x, z, certificate in zip(X, result.code.to_dense(), result.certificate):
         gap = twins.relative_gap(L1(alpha, positive, weights), x, dictionary, z)
@@ -89,31 +94,34 @@ def test_gaps_recomputed_from_the_returned_codes(problem, positive):
         assert certificate == pytest.approx(max(gap, 0.0), abs=1e-12)
 
 
-def test_positive_codes_match_scikit_learn(problem):
+@BOTH
+def test_positive_codes_match_scikit_learn(problem, solver):
     X, dictionary = problem
     alpha = 0.1 * np.abs(X @ dictionary.T).max()
     theirs = sparse_encode(
         X, dictionary, algorithm="lasso_cd", alpha=alpha, max_iter=1_000_000, positive=True
     )
-    ours = cd(X, dictionary, L1(alpha, positive=True)).objective
+    ours = solver(X, dictionary, L1(alpha, positive=True)).objective
     np.testing.assert_allclose(ours, objective(X, dictionary, theirs, alpha), rtol=1e-6)
 
 
-def test_elastic_net_is_the_lasso_of_augmented_data(problem):
+@BOTH
+def test_elastic_net_is_the_lasso_of_augmented_data(problem, solver):
     X, dictionary = problem
     alpha, n_atoms = 0.2 * np.abs(X @ dictionary.T).max(), len(dictionary)
     ridge = np.sqrt(0.3 * alpha) * np.eye(n_atoms)
     augmented = np.hstack([dictionary, ridge])
     padded = np.hstack([X, np.zeros((len(X), n_atoms))])
-    lasso = cd(padded, augmented, L1(0.7 * alpha))
-    ours = cd(X, dictionary, ElasticNet(alpha, l1_ratio=0.7))
+    lasso = solver(padded, augmented, L1(0.7 * alpha))
+    ours = solver(X, dictionary, ElasticNet(alpha, l1_ratio=0.7))
     np.testing.assert_allclose(ours.objective, lasso.objective, rtol=1e-6)
     np.testing.assert_allclose(ours.code.to_dense(), lasso.code.to_dense(), atol=1e-3)
     assert ours.converged.all()
 
 
-def test_float32_reaches_its_tolerance(problem):
+@BOTH
+def test_float32_reaches_its_tolerance(problem, solver):
     X, dictionary = problem
-    result = cd(X.astype(np.float32), dictionary.astype(np.float32), "l1", alpha_ratio=0.05)
+    result = solver(X.astype(np.float32), dictionary.astype(np.float32), "l1", alpha_ratio=0.05)
     assert result.converged.all()
     assert result.code.dtype == np.float32
