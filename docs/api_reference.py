@@ -93,8 +93,9 @@ API = (
         "Solvers",
         {
             "With a penalty": (
-                "encode", "cd", "cel0_macro", "feature_sign", "fista", "iht", "irl1", "ista", "lca",
-            ),  # fmt: skip
+                *("encode", "cd", "cel0_macro", "feature_sign", "fista", "iht", "irl1", "ista"),
+                "lca",
+            ),
             "With a number of atoms": ("htp", "mp", "ols", "omp"),
             "Result": ("SolverResult", "certify"),
             "Choose": ("alpha_for_density", "alpha_max", "get", "registered"),

@@ -119,7 +119,7 @@ def error_against_atoms(record: Record, ax: Any, *, protocol: str) -> None:
     )  # fmt: skip
     ax.set_xticks(record.config.n_atoms, [f"{n:,}" for n in record.config.n_atoms])
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.legend()
+    ax.legend(loc="lower left")
 
 
 def circular_variance(record: Record, ax: Any, *, name: str) -> None:
@@ -129,9 +129,9 @@ def circular_variance(record: Record, ax: Any, *, name: str) -> None:
     for n_atoms, shade in zip(record.config.n_atoms, shades):
         values = record.arrays[f"linear_tuning-{learned}-{name}-{n_atoms}"]
         heights = np.histogram(values, edges, density=True)[0]
-        ax.stairs(heights, edges, color=COLORS[name], alpha=shade, label=f"{n_atoms:,} atoms")
+        ax.stairs(heights, edges, color=COLORS[name], alpha=shade, label=f"{n_atoms:,}")
     ax.set(xlabel="circular variance of orientation tuning", ylabel="density of atoms")
-    ax.legend()
+    ax.legend(title="atoms", loc="upper left", handlelength=0.8)
 
 
 def gabor_shapes(record: Record, ax: Any) -> None:

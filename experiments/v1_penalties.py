@@ -15,8 +15,18 @@ from sparsecode.core.rng import Streams
 __all__ = ["Config", "v1_penalties"]
 
 PENALTIES = ("l1", "half", "l0", "cel0")
-#: Atoms of each dictionary that a record keeps: enough for the figure, small enough for docs.
+#: Atoms of each of the smallest dictionaries that a record keeps: enough for the figure, and small
+#: enough for the docs.
 KEPT = 36
+#: Batches whose course a record keeps as one mean.
+TOGETHER = 50
+
+
+def averaged(history: np.ndarray) -> np.ndarray:
+    """Return means over :data:`TOGETHER` batches; what is left over at the end is dropped."""
+    together = min(TOGETHER, history.shape[1])
+    whole = history[:, : history.shape[1] // together * together]
+    return whole.reshape(len(history), -1, together).mean(axis=2).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -109,17 +119,18 @@ def v1_penalties(config: Config, streams: Streams, progress: Any, cached: Any) -
         key = f"{learned}-{name}-{n_atoms}"
         run = cached(f"learn-{key}", learn, config, streams, learned, name, n_atoms, n_batches)
         atoms = run["atoms"]
-        arrays[f"history-{key}"] = run["history"].astype(np.float32)
+        arrays[f"history-{key}"] = averaged(run["history"])
         arrays[f"alpha-{key}"] = run["alpha"]
         for protocol in ("published", "certified"):
             part = cached(f"sweep-{key}-{protocol}", sweep, config, streams, protocol, name, atoms)
             note(name, n_atoms, learned, protocol, part, part["mse"])
         if name == "l1":
             note(name, n_atoms, learned, "debiased", part, part["debiased"])
-        busiest = np.argsort(-part["usage"], kind="stable")[:KEPT]
-        arrays[f"atoms-{key}"] = atoms[busiest]
+        if n_atoms == config.n_atoms[0]:
+            busiest = np.argsort(-part["usage"], kind="stable")[:KEPT]
+            arrays[f"atoms-{key}"] = atoms[busiest]
         shape = cached(f"describe-{key}", describe, config, streams, name, atoms, part)
-        arrays |= {f"{column}-{key}": values for column, values in shape.items()}
+        arrays |= {f"{column}-{key}": values.astype(np.float16) for column, values in shape.items()}
         if name == "l0" and n_atoms <= config.largest_audit:
             for protocol, slug in (("step 1/L", "step"), ("lca", "lca")):
                 part = cached(f"sweep-{key}-{slug}", sweep, config, streams, protocol, name, atoms)

@@ -70,7 +70,8 @@ class TestData:
             (np.ones((2, 3, 20)), "X must have shape (n_samples, n_features); got (2, 3, 20)."),
             (
                 np.array([[1, math.nan], [math.inf, -math.inf]]),
-                "X must be finite; got 3 NaN or infinite entries, the first in row 0. Remove or impute them.",
+                "X must be finite; got 3 NaN or infinite entries, the first in row 0. Remove or "
+                "impute them.",
             ),
             ([[1, 2], [3]], "X must be a rectangular array; got rows that differ."),
         ],
@@ -140,7 +141,8 @@ class TestDictionary:
             ),
             (
                 [[1, math.nan]],
-                "dictionary must be finite; got 1 NaN or infinite entries, the first in row 0. Remove or impute them.",
+                "dictionary must be finite; got 1 NaN or infinite entries, the first in row 0. "
+                "Remove or impute them.",
             ),
         ],
     )

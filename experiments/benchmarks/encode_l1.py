@@ -16,7 +16,7 @@ from sparsecode import datasets
 from sparsecode._jit import threads as limited_threads
 from sparsecode.core.rng import Streams
 from sparsecode.penalties import L1
-from sparsecode.solvers import alpha_for_density, cd, certify
+from sparsecode.solvers import alpha_for_density, certify, encode
 
 __all__ = ["Config", "encode_l1"]
 
@@ -50,7 +50,7 @@ class Coder(NamedTuple):
 
 
 def _ours(tol: float, n_threads: int) -> Callable[..., Any]:
-    return lambda X, D, alpha: cd(X, D, L1(alpha), tol=tol, n_threads=n_threads).code
+    return lambda X, D, alpha: encode(X, D, L1(alpha), tol=tol, n_threads=n_threads).code
 
 
 def _scikit_learn(X: np.ndarray, D: np.ndarray, alpha: float) -> np.ndarray:

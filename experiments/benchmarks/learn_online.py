@@ -18,7 +18,7 @@ from sparsecode.core import normalize
 from sparsecode.core.rng import Streams
 from sparsecode.learning import online
 from sparsecode.penalties import L1
-from sparsecode.solvers import cd
+from sparsecode.solvers import encode
 
 __all__ = ["Config", "learn_online"]
 
@@ -109,7 +109,7 @@ def learn_online(config: Config, streams: Streams, progress: Any) -> Outcome:
 
     def objective(dictionary: np.ndarray) -> float:
         D = normalize(dictionary.astype(np.float64))  # peers may return shorter atoms
-        return float(cd(held_out, D, L1(config.alpha)).objective.mean())
+        return float(encode(held_out, D, L1(config.alpha)).objective.mean())
 
     contest = contestants()
     seconds = np.full((config.n_rounds + 1, len(contest)), np.nan)
