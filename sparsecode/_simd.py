@@ -21,6 +21,7 @@ from numba.np.arrayobj import make_array
 __all__ = [
     "above",
     "dot",
+    "largest_magnitude",
     "largest_product",
     "lowest_bit",
     "padded",
@@ -66,6 +67,11 @@ def above(values: np.ndarray, bars: np.ndarray, factor: float, first: int, signe
 def dot(x: np.ndarray, y: np.ndarray) -> float:
     """Return the inner product of two rows of the same dtype, summed in vectors."""
     return x @ y
+
+
+def largest_magnitude(x: np.ndarray) -> float:
+    """Return the maximum norm of a row, 0 if it has no entries."""
+    return np.float64(np.max(np.abs(x), initial=0.0))
 
 
 def lowest_bit(mask: int) -> int:
@@ -239,6 +245,39 @@ def _dot(typing_context, x, y):
 
 
 @intrinsic
+def _largest_magnitude(typing_context, x):
+    def generate(context, builder, signature, arguments):
+        (row,) = _arrays(context, builder, signature, arguments, 1)
+        vectors = _Vectors(context, builder, signature.args[0].dtype)
+        size = cgutils.unpack_tuple(builder, row.shape, 1)[0]
+        largest = cgutils.alloca_once(builder, vectors.type)
+        builder.store(ir.Constant(vectors.type, [0.0] * vectors.lanes), largest)
+        result = cgutils.alloca_once(builder, vectors.element)
+        builder.store(ir.Constant(vectors.element, 0.0), result)
+
+        def raise_to(place: Any, entry: Any) -> None:
+            for candidate in (entry, builder.fneg(entry)):
+                before = builder.load(place)
+                more = builder.fcmp_ordered(">", candidate, before)
+                builder.store(builder.select(more, candidate, before), place)
+
+        n_vectors = builder.udiv(size, _INT(vectors.lanes))
+        with cgutils.for_range(builder, n_vectors) as loop:
+            offset = builder.mul(loop.index, _INT(vectors.lanes))
+            raise_to(largest, vectors.load(_at(builder, row.data, offset)))
+        done = builder.mul(n_vectors, _INT(vectors.lanes))
+        with cgutils.for_range(builder, builder.sub(size, done)) as loop:
+            offset = builder.add(done, loop.index)
+            raise_to(result, builder.load(_at(builder, row.data, offset)))
+        for lane in range(vectors.lanes):
+            entry = builder.extract_element(builder.load(largest), ir.IntType(32)(lane))
+            raise_to(result, entry)
+        return context.cast(builder, builder.load(result), x.dtype, types.float64)
+
+    return types.float64(x), generate
+
+
+@intrinsic
 def _lowest_bit(typing_context, mask):
     def generate(context, builder, signature, arguments):
         return builder.cttz(arguments[0], ir.IntType(1)(1))
@@ -319,6 +358,11 @@ def _compiled_above(values, bars, factor, first, signed):
 @overload(dot)
 def _compiled_dot(x, y):
     return lambda x, y: _dot(x, y)
+
+
+@overload(largest_magnitude)
+def _compiled_largest_magnitude(x):
+    return lambda x: _largest_magnitude(x)
 
 
 @overload(lowest_bit)

@@ -7,6 +7,7 @@ from sparsecode._jit import jit
 from sparsecode._simd import (
     above,
     dot,
+    largest_magnitude,
     largest_product,
     lowest_bit,
     padded,
@@ -38,6 +39,11 @@ def rng():
 @jit
 def above_bars(values, bars, factor, first, signed):
     return above(values, bars, factor, first, signed)
+
+
+@jit
+def maximum_norm(x):
+    return largest_magnitude(x)
 
 
 @jit
@@ -153,3 +159,10 @@ def test_inner_products(rng, dtype, size):
     exact = x.astype(np.float64) @ y.astype(np.float64)
     length = np.linalg.norm(x) * np.linalg.norm(y)
     assert abs(inner(x, y) - exact) <= 10 * np.finfo(dtype).eps * length
+
+
+@DTYPES
+@pytest.mark.parametrize("size", [0, 1, 7, 16, 33, 64, 301])
+def test_maximum_norms(rng, dtype, size):
+    for x in rng.normal(size=(20, size)).astype(dtype):
+        assert maximum_norm(x) == largest_magnitude(x) == np.linalg.norm(x, np.inf if size else 0)

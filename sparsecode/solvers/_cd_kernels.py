@@ -3,13 +3,9 @@
 import numpy as np
 
 from sparsecode._jit import jit
+from sparsecode._simd import largest_magnitude
 from sparsecode.penalties._dispatch import dual_parts, prox, value, with_alpha
-from sparsecode.solvers._stop_kernels import (
-    duality_gap,
-    largest_magnitude,
-    move,
-    start_correlation,
-)
+from sparsecode.solvers._stop_kernels import duality_gap, move, start_correlation
 from sparsecode.solvers._support_kernels import solve_on_support
 
 __all__ = ["cd_batch", "cd_sample", "workspace"]

@@ -3,9 +3,8 @@
 import numpy as np
 
 from sparsecode._jit import jit
-from sparsecode._simd import BYTES, above, dot, lowest_bit
+from sparsecode._simd import BYTES, above, dot, largest_magnitude, lowest_bit
 from sparsecode.penalties._dispatch import dual_parts, prox, value, with_alpha
-from sparsecode.solvers._stop_kernels import largest_magnitude
 
 __all__ = ["certify_convex_tile", "certify_tile", "residual_tile", "support_residual_tile"]
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from sparsecode._jit import jit
-from sparsecode.solvers._stop_kernels import largest_magnitude, move, start_correlation
+from sparsecode._simd import largest_magnitude
+from sparsecode.solvers._stop_kernels import move, start_correlation
 
 __all__ = ["htp_batch", "niht_batch", "positive_omp_batch"]
 

@@ -3,10 +3,11 @@
 import numpy as np
 
 from sparsecode._jit import jit
+from sparsecode._simd import largest_magnitude
 from sparsecode.penalties._dispatch import slope, with_alpha
 from sparsecode.penalties.l1 import L1
 from sparsecode.solvers._cd_kernels import CHUNK, cd_sample, workspace
-from sparsecode.solvers._stop_kernels import largest_magnitude, prox_residual, start_correlation
+from sparsecode.solvers._stop_kernels import prox_residual, start_correlation
 
 __all__ = ["irl1_batch"]
 

@@ -3,26 +3,17 @@
 import numpy as np
 
 from sparsecode._jit import jit
+from sparsecode._simd import largest_magnitude
 from sparsecode.penalties._dispatch import dual_parts, prox, value, with_alpha
 
 __all__ = [
     "alpha_max_batch",
     "duality_gap",
     "is_solved",
-    "largest_magnitude",
     "move",
     "prox_residual",
     "start_correlation",
 ]
-
-
-@jit
-def largest_magnitude(values):
-    """Return the maximum norm, 0 if there are no values."""
-    largest = 0.0
-    for entry in values:
-        largest = max(largest, np.float64(abs(entry)))
-    return largest
 
 
 @jit
