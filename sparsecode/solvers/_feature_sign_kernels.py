@@ -28,6 +28,8 @@ FEWEST = 12
 RAISED = 0.75
 #: How far a code may travel, in units of its l1 norm, before its slopes are computed anew.
 DRIFT = 8.0
+#: Rounds in which no atom joins before a sample is given up.
+STALE = 5
 #: Working sets tried before a sample is given up.
 ROUNDS = 1000
 
@@ -322,11 +324,8 @@ def feature_sign_tile(
     stride = lanes * (((capacity + lanes - 1) // lanes + 1) | 1)
     members, positions = np.empty(stride, np.int64), np.empty(stride, np.int64)
     active = np.zeros(stride, np.bool_)
-    codes, before, heights = (
-        np.zeros(stride, dtype),
-        np.zeros(stride, dtype),
-        np.ones(stride, dtype),
-    )
+    codes, before = np.zeros(stride, dtype), np.zeros(stride, dtype)
+    heights = np.ones(stride, dtype)
     here, errors = np.zeros(stride, dtype), np.zeros(stride, dtype)
     left, right = np.zeros(stride, dtype), np.zeros(stride, dtype)
     tableau = np.empty((capacity, stride), dtype)
@@ -362,6 +361,7 @@ def feature_sign_tile(
                     codes[a] = 0.0
         travelled = np.abs(codes[:size]).sum()
         n_new = FEWEST
+        stale = 0
         for _ in range(ROUNDS):
             excess = largest_product(slopes, inverses, weighted.positive)
             gap = _gap(projection, slopes, energies[i], weighted, members, size, excess, codes)
@@ -384,6 +384,10 @@ def feature_sign_tile(
             room = min(n_new, capacity - size)
             factor = max(RAISED * excess, dtype.type(1.0 + slack))
             n = _wanting(slopes, limits, factor, weighted.positive, member, candidates)
+            if n == 0:  # only rounding is left to mend
+                stale += 1
+                if stale > STALE:
+                    break
             _score(slopes, limits, norms, candidates, n, scores)
             least = _bar_for(scores, n, room)
             for a in range(size):
