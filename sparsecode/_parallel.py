@@ -8,7 +8,7 @@ fork, and hears Ctrl-C after a tile.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
 __all__ = ["map_tiles", "tiles_of"]
@@ -51,23 +51,25 @@ def map_tiles(
     Raises
     ------
     BaseException
-        What the first tile that failed raised, or what interrupted the caller; tiles that had
-        begun end first, no other begins.
+        What the first tile to fail raised, or what interrupted the caller; tiles that had begun
+        end first, no other begins.
     """
     if n_threads == 1 or len(tiles) < 2:
-        return [function(tile) for tile in _shown(tiles, progress)]
+        return [function(tile) for tile in _shown(tiles, len(tiles), progress)]
     with ThreadPoolExecutor(min(n_threads, len(tiles)), "sparsecode") as pool:
         running = [pool.submit(function, tile) for tile in tiles]
         try:
-            return [one.result() for one in _shown(running, progress)]
+            for one in _shown(as_completed(running), len(tiles), progress):
+                one.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+    return [one.result() for one in running]
 
 
-def _shown(tiles: Sequence, progress: bool) -> Iterable:
+def _shown(tiles: Iterable, n_tiles: int, progress: bool) -> Iterable:
     if not progress:
         return tiles
     from tqdm.auto import tqdm  # which speaks up in notebooks without widgets
 
-    return tqdm(tiles, "tiles", leave=False)
+    return tqdm(tiles, "tiles", n_tiles, leave=False)

@@ -1,9 +1,9 @@
 """Short loops over rows of a matrix, in explicit vector instructions.
 
 LLVM leaves a loop over forty entries half scalar: it must ask at run time whether arrays overlap,
-and finish what does not fill a vector. The functions here are told that their arrays are distinct
-and padded, so every step is one vector of 64 bytes (which LLVM splits where the processor's are
-shorter): measured 5 to 10 times faster than the loop.
+and finish what does not fill a vector. The functions here spell out vectors of 64 bytes (which LLVM
+splits where the processor's are shorter), and some round sizes up, so that the caller must pad:
+measured 5 to 10 times faster than the loop.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ _CODING = """
 penalty : penalty struct, str or None, default=None
     A struct such as ``L1(0.1)``, or a registered name such as ``"cel0"``, which needs `alpha` or
     `alpha_ratio`. None is ``L1(0.1)``, or no penalty for a solver that works without one
-    (``"omp"``, ``"mp"``, ``"htp"``, ``"iht"``).
+    (``"omp"``, ``"ols"``, ``"mp"``, ``"htp"``, ``"iht"``).
 alpha : float, optional
     Replaces the penalty's alpha, so that one can search over it whatever the penalty. In units
     of data times atom for l1, and the same as scikit-learn's.
@@ -40,7 +40,7 @@ alpha_ratio : float, optional
     Replaces alpha, sample by sample, by this fraction of the smallest alpha at which the code 0
     is optimal: a choice that does not depend on the scale of the data.
 positive : bool, default=False
-    Restrict the codes to be at least 0, whatever the penalty or pursuit.
+    Restrict the codes to be at least 0, whatever the penalty or pursuit; ``"ols"`` cannot.
 n_nonzero : int, optional
     For solvers without a penalty: the largest number of active atoms per sample. A number above
     that of the atoms means all of them.

@@ -18,7 +18,9 @@ from sparsecode.solvers.encode import encode
 __all__ = ["alpha_for_density", "alpha_max"]
 
 
-def alpha_max(X: Any, dictionary: Any, penalty: Penalty | str) -> np.ndarray:
+def alpha_max(
+    X: Any, dictionary: Any, penalty: Penalty | str, *, n_threads: int | None = None
+) -> np.ndarray:
     r"""Return, per sample, the smallest alpha at which the code 0 is coordinate-wise optimal.
 
     Parameters
@@ -29,6 +31,8 @@ def alpha_max(X: Any, dictionary: Any, penalty: Penalty | str) -> np.ndarray:
         Atoms as rows.
     penalty : penalty struct or str
         A struct, whose own alpha is ignored, or a registered name.
+    n_threads : int, optional
+        Threads over samples.
 
     Returns
     -------
@@ -44,7 +48,7 @@ def alpha_max(X: Any, dictionary: Any, penalty: Penalty | str) -> np.ndarray:
         For bad arguments, as the solvers do.
     """
     struct = make(penalty) if isinstance(penalty, str) else penalty
-    problem = Problem(X, dictionary, struct)
+    problem = Problem(X, dictionary, struct, n_threads=n_threads)
     return np.concatenate(
         [np.zeros(0), *problem.map(lambda tile: problem.alphas_max(tile.projections))]
     )
@@ -98,7 +102,7 @@ def alpha_for_density(
     """
     density = check_fraction("density", density)
     struct = make(penalty) if isinstance(penalty, str) else penalty
-    limits = alpha_max(X, dictionary, struct)
+    limits = alpha_max(X, dictionary, struct, n_threads=n_threads)
     high = float(limits.max(initial=0.0))
     if high == 0.0:
         raise ValueError(

@@ -46,8 +46,8 @@ def _largest_slack(
     lanes = BYTES // rough.itemsize
     position = first
     for start in range(0, rough.size, lanes):
-        bar = largest / length - margin / least
-        factor = max(bar * (1.0 - 1e-6), 0.0)
+        factor = largest * least / length - margin
+        factor *= 1.0 - 1e-6 if factor > 0.0 else 1.0 + 1e-6  # for the rounding of the limits
         exceed = above(rough, limits, factor, start, penalty.positive)
         while exceed != 0:
             j = start + lowest_bit(exceed)
@@ -63,14 +63,13 @@ def _largest_slack(
 
 
 @jit
-def _set_limits(penalty, norms, limits):
-    """Write l1 weights in units of the atoms' norms; return the least. Padding is never wanted."""
-    limits[:] = np.inf
+def _set_relative_limits(penalty, norms, limits):
+    """Write l1 weights in units of the atoms' norms, relative to the least, and return that."""
     least = np.inf
     for j in range(norms.size):
-        limit = dual_parts(penalty, j)[0] / norms[j]
-        limits[j] = limit
-        least = min(least, limit)
+        least = min(least, dual_parts(penalty, j)[0] / norms[j])
+    for j in range(norms.size):
+        limits[j] = dual_parts(penalty, j)[0] / norms[j] / least
     return least
 
 
@@ -83,14 +82,14 @@ def certify_convex_tile(
 
     The dual point is the residual, scaled to be feasible.
     """
-    limits = np.empty(rough.shape[1], np.float32)
+    limits = np.ones(rough.shape[1], np.float32)
     margin = (X.shape[1] + 8) * ROUNDING
     least = 1.0
     sample = np.empty(X.shape[1])
     for i in range(X.shape[0]):
         weighted = with_alpha(penalty, alphas[i])
         if i == 0 or alphas[i] != alphas[i - 1]:
-            least = _set_limits(weighted, norms, limits)
+            least = _set_relative_limits(weighted, norms, limits)
         first, last = indptr[i], indptr[i + 1]
         sample[:] = X[i]
         fit = dot(sample, residuals[i])

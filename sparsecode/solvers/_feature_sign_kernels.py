@@ -12,6 +12,7 @@ from sparsecode._jit import jit
 from sparsecode._simd import (
     BYTES,
     above,
+    largest_magnitude,
     largest_product,
     lowest_bit,
     subtract_outer,
@@ -28,6 +29,8 @@ FEWEST = 12
 RAISED = 0.75
 #: How far a code may travel, in units of its l1 norm, before its slopes are computed anew.
 DRIFT = 8.0
+#: Rounding of a slope, in units of the machine epsilon and of what was added up to it.
+ROUNDING = 4.0
 #: Rounds in which no atom joins before a sample is given up.
 STALE = 5
 #: Working sets tried before a sample is given up.
@@ -62,8 +65,11 @@ def _set_limits(penalty, n_atoms, limits, inverses):
 
 
 @jit
-def _wanting(slopes, limits, factor, positive, member, candidates):
-    """List the atoms outside the working set whose slope exceeds `factor` times their limit."""
+def _wanting(slopes, limits, factor, floor, positive, member, candidates):
+    """List the atoms outside the working set whose slope exceeds `factor` times their limit.
+
+    What exceeds the limit by no more than `floor` may be rounding.
+    """
     n = 0
     lanes = BYTES // slopes.itemsize
     for first in range(0, slopes.size, lanes):
@@ -71,7 +77,7 @@ def _wanting(slopes, limits, factor, positive, member, candidates):
         while exceed != 0:
             j = first + lowest_bit(exceed)
             exceed &= exceed - 1
-            if not member[j]:
+            if not member[j] and abs(slopes[j]) - limits[j] > floor:
                 candidates[n] = j
                 n += 1
     return n
@@ -96,14 +102,14 @@ def _bar_for(scores, n, wanted):
         high = max(high, scores[q])
     for _ in range(24):
         middle = scores.dtype.type(0.5) * (low + high)
-        above = 0
+        beyond = 0
         for q in range(n):
-            above += scores[q] > middle
-        if above > wanted:
+            beyond += scores[q] > middle
+        if beyond > wanted:
             low = middle
         else:
             high = middle
-            if 2 * above > wanted:
+            if 2 * beyond > wanted:
                 break
     return high
 
@@ -231,10 +237,10 @@ def _settle(tableau, size, active, codes, slopes, heights, errors, positions, le
 
 
 @jit
-def _worst(heights, positive, size, slack, active, slopes):
-    """Return the idle member whose correlation exceeds its limit most, -1 if none does."""
+def _worst(heights, positive, size, slack, floor, active, slopes):
+    """Return the idle member whose slope exceeds its limit most, -1 if none surely does."""
     worst = -1
-    most = slopes.dtype.type(0.0)
+    most = floor
     for a in range(size):
         height = slopes[a] if positive else abs(slopes[a])
         excess = height - heights[a]
@@ -245,19 +251,29 @@ def _worst(heights, positive, size, slack, active, slopes):
 
 
 @jit
-def _search(tableau, positive, size, slack, most, heights, active, codes, slopes, left, right):
-    """Activate the worst member again and again; return the sweeps, -1 if there is no end."""
+def _search(
+    tableau, positive, size, slack, floor, most, heights, scales, active, codes, slopes, left, right
+):
+    """Activate the worst member again and again; return the sweeps, and whether there was an end.
+
+    A member that the active ones span, but for rounding, can only take the place of one of them.
+    """
     dtype = codes.dtype
-    tiny = dtype.type(1e-30)
+    novelty = dtype.type(np.finfo(dtype).eps ** 0.75)
     n_sweeps = 0
     while n_sweeps < min(most, 8 * size + 64):
-        a = _worst(heights, positive, size, dtype.type(slack), active, slopes)
+        a = _worst(heights, positive, size, dtype.type(slack), floor, active, slopes)
         if a < 0:
-            return n_sweeps
+            return n_sweeps, True
         sign = dtype.type(1.0 if slopes[a] > 0.0 else -1.0)
         while True:
-            wanted = (abs(slopes[a]) - heights[a]) / max(tableau[a, a], tiny)
+            spanned = not tableau[a, a] > novelty * scales[a]
+            wanted = dtype.type(np.inf)
+            if not spanned:
+                wanted = (abs(slopes[a]) - heights[a]) / tableau[a, a]
             length, stopped = _reach(tableau[a], sign, wanted, size, active, codes)
+            if spanned and stopped < 0:
+                return n_sweeps, False
             _walk(tableau[a], sign * length, size, active, codes, slopes)
             codes[a] += sign * length
             n_sweeps += 1
@@ -267,11 +283,11 @@ def _search(tableau, positive, size, slack, most, heights, active, codes, slopes
         _sweep(tableau, a, size, 1.0, left, right)
         active[a] = True
         slopes[a] = sign * heights[a]
-    return -1
+    return n_sweeps, False
 
 
 @jit
-def _forget_idle(tableau, members, member, heights, size, active, codes, positions):
+def _forget_idle(tableau, members, member, heights, scales, size, active, codes, positions):
     """Keep only the active members, in their order; return how many."""
     kept = 0
     for a in range(size):
@@ -286,6 +302,7 @@ def _forget_idle(tableau, members, member, heights, size, active, codes, positio
             tableau[p, q] = tableau[a, positions[q]]
         members[p] = members[a]
         heights[p] = heights[a]
+        scales[p] = scales[a]
         codes[p] = codes[a]
     for a in range(size):
         active[a] = a < kept
@@ -325,12 +342,15 @@ def feature_sign_tile(
     members, positions = np.empty(stride, np.int64), np.empty(stride, np.int64)
     active = np.zeros(stride, np.bool_)
     codes, before = np.zeros(stride, dtype), np.zeros(stride, dtype)
-    heights = np.ones(stride, dtype)
+    heights, scales = np.ones(stride, dtype), np.ones(stride, dtype)
     here, errors = np.zeros(stride, dtype), np.zeros(stride, dtype)
     left, right = np.zeros(stride, dtype), np.zeros(stride, dtype)
     tableau = np.empty((capacity, stride), dtype)
     block = np.empty((capacity, stride), dtype)
     limits, inverses = np.empty(width, dtype), np.empty(width, dtype)
+    largest = dtype.type(0.0)
+    for j in range(n_atoms):
+        largest = max(largest, gram[j, j])
     for i in range(projections.shape[0]):
         projection = projections[i]
         weighted = with_alpha(penalty, alphas[i])
@@ -348,6 +368,7 @@ def feature_sign_tile(
                     continue
                 member[members[size]] = True
                 heights[size] = limits[members[size]]
+                scales[size] = gram[members[size], members[size]]
                 size += 1
             _extend(gram, tableau, members, active, weighted, 0, size, positions, block, left)
             for a in range(size):
@@ -359,6 +380,7 @@ def feature_sign_tile(
                     slopes[members[a]] -= dual_parts(weighted, members[a])[1] * codes[a]
                 else:
                     codes[a] = 0.0
+        steepest = dtype.type(largest_magnitude(projection))
         travelled = np.abs(codes[:size]).sum()
         n_new = FEWEST
         stale = 0
@@ -376,14 +398,16 @@ def feature_sign_tile(
             fewest = min(FEWEST, n_atoms - size)
             if size + fewest > capacity:
                 size = _forget_idle(
-                    tableau, members, member, heights, size, active, codes, positions
+                    tableau, members, member, heights, scales, size, active, codes, positions
                 )
                 fewest = min(FEWEST, n_atoms - size)
             if size + fewest > capacity:
                 break
             room = min(n_new, capacity - size)
             factor = max(RAISED * excess, dtype.type(1.0 + slack))
-            n = _wanting(slopes, limits, factor, weighted.positive, member, candidates)
+            # what the way so far may have rounded
+            floor = dtype.type(ROUNDING * np.finfo(dtype).eps) * (steepest + travelled * largest)
+            n = _wanting(slopes, limits, factor, floor, weighted.positive, member, candidates)
             if n == 0:  # only rounding is left to mend
                 stale += 1
                 if stale > STALE:
@@ -405,15 +429,17 @@ def feature_sign_tile(
                     before[size] = 0.0
                     here[size] = slopes[j]
                     heights[size] = limits[j]
+                    scales[size] = gram[j, j]
                     size += 1
             _extend(gram, tableau, members, active, weighted, old, size, positions, block, left)
             n_iter[i] += _settle(
                 tableau, size, active, codes, here, heights, errors, positions, left, right
             )
-            sweeps = _search(
-                tableau, weighted.positive, size, slack, max_iter - n_iter[i], heights, active,
-                codes, here, left, right,
+            sweeps, ended = _search(
+                tableau, weighted.positive, size, slack, floor, max_iter - n_iter[i], heights,
+                scales, active, codes, here, left, right,
             )  # fmt: skip
+            n_iter[i] += sweeps
             n_moved = 0
             for a in range(size):
                 change = codes[a] - before[a]
@@ -424,9 +450,8 @@ def feature_sign_tile(
                     slopes[members[a]] -= dual_parts(weighted, members[a])[1] * change
                     n_moved += 1
             subtract_rows(slopes, errors, positions, gram, n_moved)
-            if sweeps < 0:
+            if not ended:
                 break
-            n_iter[i] += sweeps
             n_new = max(FEWEST, size // 2)
         n = 0
         for a in range(size):

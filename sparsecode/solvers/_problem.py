@@ -308,7 +308,7 @@ class Problem:
         np.divide(residuals, scale, out=unit, casting="same_kind")
         shape = len(residuals), padded(self.n_atoms, np.float32)
         rough = self.scratch.array("rough products", shape, np.float32)
-        rough[:, self.n_atoms :] = 0.0
+        rough[:, self.n_atoms :] = np.nan  # which exceeds nothing
         np.matmul(unit, self.directions.T, out=rough[:, : self.n_atoms])
         return rough
 

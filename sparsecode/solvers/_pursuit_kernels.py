@@ -135,6 +135,14 @@ def _substitute_back(size, factor, inverses, moments):
 
 
 @jit
+def _pass_over(ols, gram_row, size, novelty, scratch):
+    """Return the next atom where the last one is not taken: nothing moves."""
+    for a in range(size):
+        scratch.coefficients[a] = 0.0
+    return _advance(ols, gram_row, size, 0.0, 0.0, novelty, scratch)
+
+
+@jit
 def _pursue(ols, projection, energy, gram, norms, n_nonzero, target, scratch, indices, values):
     """Pursue one sample; return how many atoms it takes.
 
@@ -166,12 +174,12 @@ def _pursue(ols, projection, energy, gram, norms, n_nonzero, target, scratch, in
         scratch.closed[n_closed] = j
         n_closed += 1
         if fresh <= novelty or abs(inner) <= floor:  # spanned by the atoms chosen before
-            j = _advance(ols, gram[j], size, 0.0, 0.0, novelty, scratch)
+            j = _pass_over(ols, gram[j], size, novelty, scratch)
             continue
         inverse = 1.0 / math.sqrt(fresh)
         moment = inner * inverse
         if not 0.5 * moment * moment <= residual + 64.0 * rounding:  # more than there is: noise
-            j = _advance(ols, gram[j], size, 0.0, 0.0, novelty, scratch)
+            j = _pass_over(ols, gram[j], size, novelty, scratch)
             continue
         residual -= 0.5 * moment * moment
         scratch.inverses[size] = inverse

@@ -18,7 +18,7 @@ __all__ = ["feature_sign"]
 
 #: Members of a working set beyond n_features, which no support needs but for ties.
 SPARE = 128
-#: Most members of a working set: the tableau of each thread takes 32 MiB.
+#: Most members of a working set: the tableau and its scratch take 64 MiB a thread.
 LARGEST = 2048
 
 
@@ -99,6 +99,9 @@ def feature_sign(
             codes = np.zeros((stuck.size, problem.n_atoms), problem.X.dtype)
             for row, i in enumerate(stuck):
                 codes[row, indices[i, : counts[i]]] = values[i, : counts[i]]
+            residuals = tile.X[stuck] - codes @ problem.dictionary
+            worse = ~(0.5 * (residuals**2).sum(axis=1) <= tile.energies[stuck])  # or NaN
+            codes[worse] = 0.0
             sweeps = np.zeros(stuck.size, np.int64)
             cd_batch(
                 tile.projections[stuck], tile.energies[stuck], gram, problem.squared_norms,
@@ -111,4 +114,4 @@ def feature_sign(
                 values[i, : support.size] = codes[row, support]
                 tile.n_iter[i] += sweeps[row]
 
-    return problem.solve(kernel, remedy="Raise tol.")
+    return problem.solve(kernel, remedy="Raise max_iter or tol.")

@@ -4,6 +4,7 @@ import importlib
 
 import numpy as np
 import pytest
+import twins
 from sklearn.exceptions import ConvergenceWarning
 
 from sparsecode.core import SparseCode, normalize
@@ -129,3 +130,36 @@ def test_too_few_changes_of_the_support_are_said(patches):
     with pytest.warns(ConvergenceWarning, match="did not converge: largest duality gap"):
         result = feature_sign(*patches, "l1", alpha_ratio=0.02, max_iter=3)
     assert not result.converged.any()
+
+
+def dependent_dictionaries(rng):
+    some = normalize(rng.normal(size=(20, 16)))
+    doubled = some.copy()
+    doubled[1] = 2.0 * doubled[0]
+    whole = rng.integers(-2, 3, size=(30, 8)).astype(float)
+    return {
+        "opposites": np.vstack([some, -some]),
+        "a multiple": doubled,
+        "integers": whole[whole.any(axis=1)],
+        "few directions": rng.normal(size=(40, 3)) @ rng.normal(size=(3, 16)),
+    }
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", ["opposites", "a multiple", "integers", "few directions"])
+@pytest.mark.parametrize("ratio", [0.1, 0.01, 1e-3, 1e-4])
+@pytest.mark.parametrize("positive", [False, True])
+def test_dependent_atoms_and_small_weights(kind, dtype, ratio, positive):
+    rng = np.random.default_rng(12)
+    dictionary = dependent_dictionaries(rng)[kind].astype(dtype)
+    X = rng.normal(size=(64, dictionary.shape[1])).astype(dtype)
+    tol = 1e-4 if dtype == np.float32 else 1e-6
+    penalty = L1(1.0, positive=positive)
+    result = feature_sign(X, dictionary, penalty, alpha_ratio=ratio)
+    assert np.isfinite(result.code.values).all()
+    assert result.converged.all()
+    codes = result.code.to_dense().astype(np.float64)
+    X, dictionary = X.astype(np.float64), dictionary.astype(np.float64)
+    for x, z, alpha, gap in zip(X, codes, result.alpha, result.certificate):
+        exact = twins.relative_gap(penalty._replace(alpha=alpha), x, dictionary, z)
+        assert gap == pytest.approx(max(exact, 0.0), rel=1e-2, abs=0.01 * tol)
