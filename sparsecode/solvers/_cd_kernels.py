@@ -8,7 +8,7 @@ from sparsecode.penalties._dispatch import dual_parts, prox, value, with_alpha
 from sparsecode.solvers._stop_kernels import duality_gap, move, start_correlation
 from sparsecode.solvers._support_kernels import solve_on_support
 
-__all__ = ["cd_batch", "cd_sample", "workspace"]
+__all__ = ["cd_sample", "cd_tile", "workspace"]
 
 #: Samples that share one workspace. Fixed, so that results do not depend on the threads.
 CHUNK = 16
@@ -220,7 +220,7 @@ def _cd_chunk(
 
 
 @jit
-def cd_batch(
+def cd_tile(
     projections, energies, gram, squared_norms, penalty, alphas, convex, max_iter, tol,
     codes, n_iter,
 ):  # fmt: skip

@@ -6,7 +6,7 @@ from sparsecode._jit import jit
 from sparsecode._simd import largest_magnitude
 from sparsecode.solvers._stop_kernels import move, start_correlation
 
-__all__ = ["htp_batch", "niht_batch", "positive_omp_batch"]
+__all__ = ["htp_tile", "niht_tile", "positive_omp_tile"]
 
 
 @jit
@@ -122,7 +122,7 @@ def _positive_omp_sample(projection, energy, gram, norms, n_nonzero, target, cod
 
 
 @jit
-def positive_omp_batch(projections, energies, gram, norms, n_nonzero, target, codes, n_iter):
+def positive_omp_tile(projections, energies, gram, norms, n_nonzero, target, codes, n_iter):
     """Orthogonal matching pursuit with non-negative coefficients, refitted at every step."""
     for i in range(codes.shape[0]):
         n_iter[i] = _positive_omp_sample(
@@ -236,7 +236,7 @@ def _niht_sample(projection, gram, positive, n_nonzero, step, max_iter, tol, cod
 
 
 @jit
-def niht_batch(projections, gram, positive, n_nonzero, step, max_iter, tol, codes, n_iter):
+def niht_tile(projections, gram, positive, n_nonzero, step, max_iter, tol, codes, n_iter):
     """Hard-threshold every sample to `n_nonzero`; a `step` of 0 asks for the normalised one."""
     for i in range(codes.shape[0]):
         n_iter[i] = _niht_sample(
@@ -265,7 +265,7 @@ def _htp_sample(projection, gram, n_nonzero, step, max_iter, codes):
 
 
 @jit
-def htp_batch(projections, gram, n_nonzero, step, max_iter, codes, n_iter):
+def htp_tile(projections, gram, n_nonzero, step, max_iter, codes, n_iter):
     """Hard thresholding pursuit on every sample of a tile; stops when a support repeats."""
     for i in range(codes.shape[0]):
         n_iter[i] = _htp_sample(projections[i], gram, n_nonzero, step, max_iter, codes[i])

@@ -9,7 +9,7 @@ from sparsecode.penalties.l1 import L1
 from sparsecode.solvers._cd_kernels import CHUNK, cd_sample, workspace
 from sparsecode.solvers._stop_kernels import prox_residual, start_correlation
 
-__all__ = ["irl1_batch"]
+__all__ = ["irl1_tile"]
 
 #: Sweeps that one weighted lasso may take.
 MAX_SWEEPS = 10_000
@@ -72,7 +72,7 @@ def _irl1_chunk(
 
 
 @jit
-def irl1_batch(
+def irl1_tile(
     projections, energies, gram, squared_norms, penalty, alphas, macro, step, max_iter, tol,
     codes, n_iter,
 ):  # fmt: skip

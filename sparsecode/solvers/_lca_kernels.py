@@ -6,7 +6,7 @@ from sparsecode._jit import jit
 from sparsecode.penalties._dispatch import prox, with_alpha
 from sparsecode.solvers._stop_kernels import duality_gap, is_solved, move, start_correlation
 
-__all__ = ["lca_batch", "lca_record"]
+__all__ = ["lca_record", "lca_tile"]
 
 
 @jit
@@ -50,7 +50,7 @@ def _lca_sample(
 
 
 @jit
-def lca_batch(
+def lca_tile(
     projections, energies, gram, squared_norms, penalty, alphas, convex, warm, step, max_iter,
     tol, codes, n_iter,
 ):  # fmt: skip

@@ -25,7 +25,7 @@ from sparsecode.solvers._certificate_kernels import (
     support_residual_tile,
 )
 from sparsecode.solvers._result import SolverResult
-from sparsecode.solvers._stop_kernels import alpha_max_batch
+from sparsecode.solvers._stop_kernels import alpha_max_tile
 from sparsecode.solvers._tile import Scratch, Tile
 
 __all__ = ["Problem"]
@@ -130,7 +130,7 @@ class Problem:
                 f"a penalty given by its name needs alpha_ratio; got {penalty!r} alone. Pass "
                 f"alpha_ratio=0.1, say, or a struct such as L1(0.1)."
             )
-        checked = check_penalty(penalty, np.sqrt(self.squared_norms))
+        checked = check_penalty(penalty, self.norms)
         self.penalty = checked
         self.convex = formulas(checked).dual_parts is not None
         if alpha_ratio is not None:
@@ -181,7 +181,7 @@ class Problem:
         """Return, per sample, the smallest alpha at which 0 is coordinate-wise optimal."""
         self.refuse_paper_cel0("alpha_max")
         alphas = np.zeros(len(projections))
-        alpha_max_batch(projections, self.squared_norms, self.penalty, alphas)
+        alpha_max_tile(projections, self.squared_norms, self.penalty, alphas)
         return alphas
 
     def map(self, function: Callable[[Tile], Any], *, lockstep: bool = False) -> list[Any]:

@@ -7,7 +7,7 @@ from sparsecode._simd import largest_magnitude
 from sparsecode.penalties._dispatch import prox, with_alpha
 from sparsecode.solvers._stop_kernels import duality_gap, move, start_correlation
 
-__all__ = ["fista_batch", "ista_batch"]
+__all__ = ["fista_tile", "ista_tile"]
 
 
 @jit
@@ -58,7 +58,7 @@ def _ista_sample(projection, energy, gram, penalty, convex, step, max_iter, tol,
 
 
 @jit
-def ista_batch(
+def ista_tile(
     projections, energies, gram, penalty, alphas, convex, step, max_iter, tol, codes, n_iter
 ):
     """Iterate on every sample of a tile."""
@@ -107,7 +107,7 @@ def _fista_sample(projection, energy, gram, penalty, step, max_iter, tol, codes)
 
 
 @jit
-def fista_batch(projections, energies, gram, penalty, alphas, step, max_iter, tol, codes, n_iter):
+def fista_tile(projections, energies, gram, penalty, alphas, step, max_iter, tol, codes, n_iter):
     """Iterate with adaptively restarted momentum on every sample of a tile."""
     for i in range(codes.shape[0]):
         n_iter[i] = _fista_sample(

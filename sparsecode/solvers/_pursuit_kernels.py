@@ -6,21 +6,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sparsecode._jit import jit
-from sparsecode.solvers._pursuit_simd import best_correlated, best_decrease, tile_width
+from sparsecode.solvers._pursuit_simd import best_correlated, best_decrease, strip_width
 
-__all__ = ["mp_block", "ols_block", "omp_block"]
+__all__ = ["mp_tile", "ols_tile", "omp_tile"]
 
 # used by compiled code, where NumPy's dtypes are not at hand
-_TILE32, _TILE64 = tile_width(np.float32), tile_width(np.float64)
+_STRIP32, _STRIP64 = strip_width(np.float32), strip_width(np.float64)
 
 
 class _Scratch(NamedTuple):
-    """What the samples of a block share; atoms are scaled to norm 1 in all of it."""
+    """What the samples of a tile share; atoms are scaled to norm 1 in all of it."""
 
     weights: Any  #: 1 / norm of every atom, 0 for closed ones
     correlation: Any  #: with the residual
     energies: Any  #: of every atom, orthogonal to the chosen ones
-    tiles: Any  #: inner products of all atoms with the chosen ones made orthonormal
+    strips: Any  #: inner products of all atoms with the chosen ones made orthonormal
     coefficients: Any  #: what the new atom shares with the chosen ones
     factor: Any  #: rows of the Cholesky factor of the chosen atoms' Gram matrix
     inverses: Any  #: of its diagonal
@@ -29,8 +29,8 @@ class _Scratch(NamedTuple):
 
 
 @jit
-def _tile(like):
-    return _TILE32 if like.itemsize == 4 else _TILE64
+def _strip(like):
+    return _STRIP32 if like.itemsize == 4 else _STRIP64
 
 
 @jit
@@ -43,18 +43,18 @@ def _aligned(size, like):
 
 @jit
 def _scratch(gram, norms, n_rows):
-    """Allocate the scratch of a block."""
+    """Allocate the scratch of a tile."""
     n_atoms = norms.size
-    tile = _tile(gram)
-    n_tiles = (n_atoms + tile - 1) // tile
-    size = n_tiles * tile
+    strip = _strip(gram)
+    n_strips = (n_atoms + strip - 1) // strip
+    size = n_strips * strip
     weights, correlation = _aligned(size, gram), _aligned(size, gram)
     weights[:] = 0.0
     weights[:n_atoms] = 1.0 / norms
     correlation[:] = 0.0
     return _Scratch(
         weights, correlation, _aligned(size, gram),
-        _aligned(size * n_rows, gram).reshape((n_tiles, n_rows, tile)),
+        _aligned(size * n_rows, gram).reshape((n_strips, n_rows, strip)),
         np.empty(n_rows, gram.dtype), np.empty((n_rows, n_rows)), np.empty(n_rows),
         np.empty(n_rows), np.empty(n_atoms, np.int64),
     )  # fmt: skip
@@ -77,15 +77,15 @@ def _start(projection, unit, correlation, weights):
 
 @jit
 def _advance(ols, source, size, scale, moment, novelty, scratch):
-    """Add a row to the tiles, move the correlations, and return the best atom."""
+    """Add a row to the strips, move the correlations, and return the best atom."""
     scalar = scratch.weights.dtype.type
     if ols:
         return best_decrease(
-            source, scratch.weights, scratch.coefficients, scratch.tiles, size, scalar(scale),
+            source, scratch.weights, scratch.coefficients, scratch.strips, size, scalar(scale),
             scalar(moment), scalar(novelty), scratch.correlation, scratch.energies,
         )  # fmt: skip
     return best_correlated(
-        source, scratch.weights, scratch.coefficients, scratch.tiles, size, scalar(scale),
+        source, scratch.weights, scratch.coefficients, scratch.strips, size, scalar(scale),
         scalar(moment), False, scratch.correlation,
     )  # fmt: skip
 
@@ -108,16 +108,16 @@ def _nothing_left(j, ols, floor, novelty, scratch):
 
 @jit
 def _close(j, size, scratch):
-    """Move column j of the tiles to the factor; return its energy there.
+    """Move column j of the strips to the factor; return its energy there.
 
     Zeros in its place keep the correlation of the atom at exactly 0.
     """
-    tile = scratch.tiles.shape[2]
-    t, lane = j // tile, j % tile
+    strip = scratch.strips.shape[2]
+    t, lane = j // strip, j % strip
     shared = 0.0
     for a in range(size):
-        entry = np.float64(scratch.tiles[t, a, lane])
-        scratch.tiles[t, a, lane] = 0.0
+        entry = np.float64(scratch.strips[t, a, lane])
+        scratch.strips[t, a, lane] = 0.0
         scratch.factor[size, a] = entry
         shared += entry * entry
     scratch.weights[j] = 0.0
@@ -146,7 +146,7 @@ def _pass_over(ols, gram_row, size, novelty, scratch):
 def _pursue(ols, projection, energy, gram, norms, n_nonzero, target, scratch, indices, values):
     """Pursue one sample; return how many atoms it takes.
 
-    The rows in the tiles are columns of the progressive Cholesky factor and updates of the
+    The rows in the strips are columns of the progressive Cholesky factor and updates of the
     correlations at once, so each step reads one Gram row, in one pass that also finds the next
     atom. The last atom needs no row.
     """
@@ -200,8 +200,8 @@ def _pursue(ols, projection, energy, gram, norms, n_nonzero, target, scratch, in
 
 
 @jit
-def omp_block(projections, energies, gram, norms, n_nonzero, target, indices, values, counts):
-    """Run orthogonal matching pursuit on a block of samples; `target` is a residual energy."""
+def omp_tile(projections, energies, gram, norms, n_nonzero, target, indices, values, counts):
+    """Run orthogonal matching pursuit on a tile of samples; `target` is a residual energy."""
     scratch = _scratch(gram, norms, n_nonzero)
     for i in range(counts.size):
         counts[i] = _pursue(
@@ -211,8 +211,8 @@ def omp_block(projections, energies, gram, norms, n_nonzero, target, indices, va
 
 
 @jit
-def ols_block(projections, energies, gram, norms, n_nonzero, target, indices, values, counts):
-    """Run orthogonal least squares on a block of samples; `target` is a residual energy."""
+def ols_tile(projections, energies, gram, norms, n_nonzero, target, indices, values, counts):
+    """Run orthogonal least squares on a tile of samples; `target` is a residual energy."""
     scratch = _scratch(gram, norms, n_nonzero)
     for i in range(counts.size):
         counts[i] = _pursue(
@@ -239,7 +239,7 @@ def _match(
     j, change = 0, scalar(0.0)
     while steps < max_iter and residual > goal:
         j = best_correlated(
-            gram[j], scratch.weights, scratch.coefficients, scratch.tiles, 0, scalar(1.0), change,
+            gram[j], scratch.weights, scratch.coefficients, scratch.strips, 0, scalar(1.0), change,
             positive, scratch.correlation,
         )  # fmt: skip
         inner = np.float64(scratch.correlation[j])
@@ -272,11 +272,11 @@ def _match(
 
 
 @jit
-def mp_block(
+def mp_tile(
     projections, energies, gram, norms, positive, n_nonzero, target, max_iter, indices, values,
     counts, n_iter,
 ):  # fmt: skip
-    """Run matching pursuit on a block of samples; `target` is a residual energy."""
+    """Run matching pursuit on a tile of samples; `target` is a residual energy."""
     scratch = _scratch(gram, norms, 1)
     slots = np.full(norms.size, -1, np.int64)
     for i in range(counts.size):

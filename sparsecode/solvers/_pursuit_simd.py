@@ -1,7 +1,7 @@
 """The one pass over all atoms of a pursuit's step, in explicit vector instructions.
 
 A row of inner products is read, made orthogonal to those before it and kept, the correlations
-move, and the best atom is found, all while one tile of the row is in registers.
+move, and the best atom is found, all while one strip of the row is in registers.
 """
 
 from __future__ import annotations
@@ -18,33 +18,33 @@ from numba.np.arrayobj import make_array
 from sparsecode import _simd
 from sparsecode._simd import BYTES, _arrays, _at, intrinsic
 
-__all__ = ["best_correlated", "best_decrease", "tile_width"]
+__all__ = ["best_correlated", "best_decrease", "strip_width"]
 
-#: Vectors of a tile, which stay in registers throughout.
-TILE = 8
+#: Vectors of a strip, which stay in registers throughout.
+STRIP = 8
 
 _INT = ir.IntType(64)
 
 
-def tile_width(dtype: Any) -> int:
-    """Return the entries of one tile of :func:`best_correlated`."""
-    return TILE * BYTES // np.dtype(dtype).itemsize
+def strip_width(dtype: Any) -> int:
+    """Return the entries of one strip of :func:`best_correlated`."""
+    return STRIP * BYTES // np.dtype(dtype).itemsize
 
 
 def _new_row(
     source: np.ndarray,
     weights: np.ndarray,
     coefficients: np.ndarray,
-    tiles: np.ndarray,
+    strips: np.ndarray,
     n: int,
     scale: float,
 ) -> np.ndarray:
-    """Write row `n` of the tiles and return it."""
+    """Write row `n` of the strips and return it."""
     row = weights * np.pad(source, (0, weights.size - source.size))
     for a in range(n):
-        row -= coefficients[a] * tiles[:, a].ravel()
+        row -= coefficients[a] * strips[:, a].ravel()
     row *= scale
-    tiles[:, n] = row.reshape(tiles.shape[0], -1)
+    strips[:, n] = row.reshape(strips.shape[0], -1)
     return row
 
 
@@ -52,7 +52,7 @@ def best_correlated(
     source: np.ndarray,
     weights: np.ndarray,
     coefficients: np.ndarray,
-    tiles: np.ndarray,
+    strips: np.ndarray,
     n: int,
     scale: float,
     moment: float,
@@ -61,13 +61,13 @@ def best_correlated(
 ) -> int:
     """Orthogonalise a row, subtract it from `correlation`, and return where that is largest.
 
-    ``tiles[t, a]`` is the t-th tile of row a: what one step reads lies together. Row `n` becomes
+    ``strips[t, a]`` is the t-th strip of row a: what one step reads lies together. Row `n` becomes
     ``scale * (source * weights - coefficients[:n] @ rows[:n])``; `moment` times it leaves the
     correlation; the first of the largest magnitudes counts (values, if positive). All is in one
-    pass. Both vectors fill whole tiles; `source` fills whole vectors, and ends where the weights
+    pass. Both vectors fill whole strips; `source` fills whole vectors, and ends where the weights
     are 0.
     """
-    correlation -= moment * _new_row(source, weights, coefficients, tiles, n, scale)
+    correlation -= moment * _new_row(source, weights, coefficients, strips, n, scale)
     return int(np.argmax(correlation if positive else np.abs(correlation)))
 
 
@@ -75,7 +75,7 @@ def best_decrease(
     source: np.ndarray,
     weights: np.ndarray,
     coefficients: np.ndarray,
-    tiles: np.ndarray,
+    strips: np.ndarray,
     n: int,
     scale: float,
     moment: float,
@@ -88,7 +88,7 @@ def best_decrease(
     The squares of the new row leave the energies, which stay at `closed` once they fall to it;
     such entries do not count.
     """
-    row = _new_row(source, weights, coefficients, tiles, n, scale)
+    row = _new_row(source, weights, coefficients, strips, n, scale)
     correlation -= moment * row
     np.maximum(energies - row * row, closed, out=energies)
     return int(np.argmax(np.where(energies > closed, correlation * correlation, 0) / energies))
@@ -168,66 +168,66 @@ class _Decrease:
 
 
 class _Best:
-    """The highest score of every lane so far, and the first tile that has it."""
+    """The highest score of every lane so far, and the first strip that has it."""
 
     def __init__(self, vectors: _Vectors, backwards: Any) -> None:
         self.vectors, self.builder, self.backwards = vectors, vectors.builder, backwards
         zero = vectors.constant(vectors.type, 0.0)
         self.score = cgutils.alloca_once_value(self.builder, zero)
         nowhere = vectors.constant(vectors.integer_type, 0)
-        self.tile = cgutils.alloca_once_value(self.builder, nowhere)
+        self.strip = cgutils.alloca_once_value(self.builder, nowhere)
 
-    def enter(self, scores: list[Any], tile: Any) -> None:
+    def enter(self, scores: list[Any], strip: Any) -> None:
         while len(scores) > 1:
             scores = [self.vectors.maximum(a, b) for a, b in zip(scores[::2], scores[1::2])]
         score, builder = scores[0], self.builder
         held = builder.load(self.score)
-        # the lower tile wins a tie, and comes later when going backwards
+        # the lower strip wins a tie, and comes later when going backwards
         better = builder.select(
             self.backwards,
             builder.fcmp_ordered(">=", score, held),
             builder.fcmp_ordered(">", score, held),
         )
-        tile = self.vectors.splat(builder.trunc(tile, self.vectors.integer_type.element))
+        strip = self.vectors.splat(builder.trunc(strip, self.vectors.integer_type.element))
         builder.store(builder.select(better, score, held), self.score)
-        builder.store(builder.select(better, tile, builder.load(self.tile)), self.tile)
+        builder.store(builder.select(better, strip, builder.load(self.strip)), self.strip)
 
-    def first_tile(self) -> tuple[Any, Any]:
-        """Return the highest score, in every lane, and the first tile that has it."""
+    def first_strip(self) -> tuple[Any, Any]:
+        """Return the highest score, in every lane, and the first strip that has it."""
         builder, vectors = self.builder, self.vectors
         score = builder.load(self.score)
         highest = vectors.splat(vectors.reduce("fmax", score))
         reached = builder.fcmp_ordered("==", score, highest)
         never = vectors.constant(vectors.integer_type, -1)
-        tile = vectors.reduce("umin", builder.select(reached, builder.load(self.tile), never))
-        return highest, builder.zext(tile, _INT)
+        strip = vectors.reduce("umin", builder.select(reached, builder.load(self.strip), never))
+        return highest, builder.zext(strip, _INT)
 
 
-def _pass_over_tiles(
+def _pass_over_strips(
     context: Any, builder: Any, signature: Any, arguments: Any, scores: Any
 ) -> Any:
     """Generate the one pass of :func:`best_correlated`; return the first best entry."""
-    source, weights, factors, tiles = _arrays(context, builder, signature, arguments, 4)
+    source, weights, factors, strips = _arrays(context, builder, signature, arguments, 4)
     vectors = scores.vectors
     n, scale, moment = arguments[4], vectors.splat(arguments[5]), vectors.splat(arguments[6])
     correlation = make_array(signature.args[8])(context, builder, arguments[8]).data
-    n_tiles, n_rows = cgutils.unpack_tuple(builder, tiles.shape, 3)[:2]
+    n_strips, n_rows = cgutils.unpack_tuple(builder, strips.shape, 3)[:2]
     size = cgutils.unpack_tuple(builder, source.shape, 1)[0]
     last_vector = builder.sub(size, _INT(vectors.lanes))
-    last_tile = builder.sub(n_tiles, _INT(1))
-    shifts = [_INT(register * vectors.lanes) for register in range(TILE)]
-    width = _INT(TILE * vectors.lanes)
+    last_strip = builder.sub(n_strips, _INT(1))
+    shifts = [_INT(register * vectors.lanes) for register in range(STRIP)]
+    width = _INT(STRIP * vectors.lanes)
     totals = [cgutils.alloca_once(builder, vectors.type) for _ in shifts]
     # every other pass goes backwards, through what the last one left in the cache
     backwards = builder.trunc(n, ir.IntType(1))
     best = _Best(vectors, backwards)
-    with cgutils.for_range(builder, n_tiles) as loop:
-        tile = builder.select(backwards, builder.sub(last_tile, loop.index), loop.index)
-        offset = builder.mul(tile, width)
+    with cgutils.for_range(builder, n_strips) as loop:
+        strip = builder.select(backwards, builder.sub(last_strip, loop.index), loop.index)
+        offset = builder.mul(strip, width)
         places = [builder.add(offset, shift) for shift in shifts]
-        rows = _at(builder, tiles.data, builder.mul(offset, n_rows))
+        rows = _at(builder, strips.data, builder.mul(offset, n_rows))
         for total, place in zip(totals, places):
-            # the source may end within the last tile, where the weights are 0
+            # the source may end within the last strip, where the weights are 0
             inside = builder.icmp_signed("<", place, last_vector)
             inside = builder.select(inside, place, last_vector)
             entry = vectors.load(_at(builder, source.data, inside))
@@ -249,15 +249,15 @@ def _pass_over_tiles(
             vectors.store(moved, target)
             scores.update(place, fresh)
             found.append(scores.of(place, moved))
-        best.enter(found, tile)
-    highest, tile = best.first_tile()
-    return _first_entry(builder, scores, correlation, highest, builder.mul(tile, width))
+        best.enter(found, strip)
+    highest, strip = best.first_strip()
+    return _first_entry(builder, scores, correlation, highest, builder.mul(strip, width))
 
 
 def _first_entry(builder: Any, scores: Any, correlation: Any, highest: Any, offset: Any) -> Any:
-    """Return the first entry of a tile that has the highest score."""
+    """Return the first entry of a strip that has the highest score."""
     vectors, index = scores.vectors, offset
-    for register in reversed(range(TILE)):
+    for register in reversed(range(STRIP)):
         place = builder.add(offset, _INT(register * vectors.lanes))
         score = scores.of(place, vectors.load(_at(builder, correlation, place)))
         equal = builder.fcmp_ordered("==", score, highest)
@@ -270,60 +270,60 @@ def _first_entry(builder: Any, scores: Any, correlation: Any, highest: Any, offs
 
 @intrinsic
 def _best_correlated(
-    typing_context, source, weights, coefficients, tiles, n, scale, moment, positive, correlation
+    typing_context, source, weights, coefficients, strips, n, scale, moment, positive, correlation
 ):
     def generate(context, builder, signature, arguments):
         vectors = _Vectors(context, builder, signature.args[0].dtype)
         scores = _Magnitude(vectors, arguments[7])
-        return _pass_over_tiles(context, builder, signature, arguments, scores)
+        return _pass_over_strips(context, builder, signature, arguments, scores)
 
     element = source.dtype
     return types.int64(
-        source, weights, coefficients, tiles, types.int64, element, element, types.boolean,
+        source, weights, coefficients, strips, types.int64, element, element, types.boolean,
         correlation,
     ), generate  # fmt: skip
 
 
 @intrinsic
 def _best_decrease(
-    typing_context, source, weights, coefficients, tiles, n, scale, moment, closed, correlation,
+    typing_context, source, weights, coefficients, strips, n, scale, moment, closed, correlation,
     energies,
 ):  # fmt: skip
     def generate(context, builder, signature, arguments):
         vectors = _Vectors(context, builder, signature.args[0].dtype)
         array = make_array(signature.args[9])(context, builder, arguments[9])
         scores = _Decrease(vectors, array.data, arguments[7])
-        return _pass_over_tiles(context, builder, signature, arguments, scores)
+        return _pass_over_strips(context, builder, signature, arguments, scores)
 
     element = source.dtype
     return types.int64(
-        source, weights, coefficients, tiles, types.int64, element, element, element,
+        source, weights, coefficients, strips, types.int64, element, element, element,
         correlation, energies,
     ), generate  # fmt: skip
 
 
 @overload(best_correlated)
 def _compiled_best_correlated(
-    source, weights, coefficients, tiles, n, scale, moment, positive, correlation
+    source, weights, coefficients, strips, n, scale, moment, positive, correlation
 ):
-    return lambda source, weights, coefficients, tiles, n, scale, moment, positive, correlation: (
+    return lambda source, weights, coefficients, strips, n, scale, moment, positive, correlation: (
         _best_correlated(
-            source, weights, coefficients, tiles, n, scale, moment, positive, correlation
+            source, weights, coefficients, strips, n, scale, moment, positive, correlation
         )
     )
 
 
 @overload(best_decrease)
 def _compiled_best_decrease(
-    source, weights, coefficients, tiles, n, scale, moment, closed, correlation, energies
+    source, weights, coefficients, strips, n, scale, moment, closed, correlation, energies
 ):
     return (
-        lambda source, weights, coefficients, tiles, n, scale, moment, closed, correlation, energies: (  # noqa: E501
+        lambda source, weights, coefficients, strips, n, scale, moment, closed, correlation, energies: (  # noqa: E501
             _best_decrease(
                 source,
                 weights,
                 coefficients,
-                tiles,
+                strips,
                 n,
                 scale,
                 moment,

@@ -7,7 +7,7 @@ from sparsecode._simd import largest_magnitude
 from sparsecode.penalties._dispatch import dual_parts, prox, value, with_alpha
 
 __all__ = [
-    "alpha_max_batch",
+    "alpha_max_tile",
     "duality_gap",
     "is_solved",
     "move",
@@ -127,7 +127,7 @@ def _alpha_max_sample(projection, squared_norms, penalty):
 
 
 @jit
-def alpha_max_batch(projections, squared_norms, penalty, alphas):
+def alpha_max_tile(projections, squared_norms, penalty, alphas):
     """Bisect, per sample, for the smallest alpha at which no atom wants to leave 0.
 
     Holds for every penalty that grows with alpha; exact to one unit in the last place. Not

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sparsecode.penalties._dispatch import Penalty
-from sparsecode.solvers._cd_kernels import cd_batch
+from sparsecode.solvers._cd_kernels import cd_tile
 from sparsecode.solvers._docs import shared_docs
 from sparsecode.solvers._problem import Problem
 from sparsecode.solvers._result import SolverResult
@@ -67,7 +67,7 @@ def cd(
     gram = problem.gram
 
     def kernel(tile: Tile) -> None:
-        cd_batch(
+        cd_tile(
             tile.projections, tile.energies, gram, problem.squared_norms,
             problem.penalty, tile.alphas, problem.convex, problem.max_iter, 0.9 * problem.tol,
             tile.codes, tile.n_iter,

@@ -6,7 +6,7 @@ from typing import Any
 
 from sparsecode.penalties.cel0 import CEL0
 from sparsecode.solvers._docs import shared_docs
-from sparsecode.solvers._irl1_kernels import irl1_batch
+from sparsecode.solvers._irl1_kernels import irl1_tile
 from sparsecode.solvers._problem import Problem
 from sparsecode.solvers._result import SolverResult
 from sparsecode.solvers._tile import Tile
@@ -70,7 +70,7 @@ def cel0_macro(
     gram = problem.gram
 
     def kernel(tile: Tile) -> None:
-        irl1_batch(
+        irl1_tile(
             tile.projections, tile.energies, gram, problem.squared_norms,
             problem.penalty, tile.alphas, True, step, problem.max_iter, 0.9 * problem.tol,
             tile.codes, tile.n_iter,

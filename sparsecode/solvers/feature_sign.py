@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sparsecode.penalties._dispatch import Penalty
-from sparsecode.solvers._cd_kernels import cd_batch
+from sparsecode.solvers._cd_kernels import cd_tile
 from sparsecode.solvers._docs import shared_docs
 from sparsecode.solvers._feature_sign_kernels import feature_sign_tile
 from sparsecode.solvers._problem import Problem
@@ -103,7 +103,7 @@ def feature_sign(
             worse = ~(0.5 * (residuals**2).sum(axis=1) <= tile.energies[stuck])  # or NaN
             codes[worse] = 0.0
             sweeps = np.zeros(stuck.size, np.int64)
-            cd_batch(
+            cd_tile(
                 tile.projections[stuck], tile.energies[stuck], gram, problem.squared_norms,
                 problem.penalty, tile.alphas[stuck], True, problem.max_iter, goal, codes, sweeps,
             )  # fmt: skip

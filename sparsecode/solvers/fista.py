@@ -7,7 +7,7 @@ from typing import Any
 from sparsecode.penalties._dispatch import Penalty
 from sparsecode.solvers._docs import shared_docs
 from sparsecode.solvers._problem import Problem
-from sparsecode.solvers._proximal_kernels import fista_batch
+from sparsecode.solvers._proximal_kernels import fista_tile
 from sparsecode.solvers._result import SolverResult
 from sparsecode.solvers._tile import Tile
 
@@ -66,7 +66,7 @@ def fista(
     gram = problem.gram
 
     def kernel(tile: Tile) -> None:
-        fista_batch(
+        fista_tile(
             tile.projections, tile.energies, gram, problem.penalty, tile.alphas,
             step, problem.max_iter, 0.9 * problem.tol, tile.codes, tile.n_iter,
         )  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 from sparsecode._validation import check_count, check_positive
 from sparsecode.penalties.l0 import L0
 from sparsecode.solvers._docs import shared_docs
-from sparsecode.solvers._greedy_kernels import htp_batch, niht_batch
+from sparsecode.solvers._greedy_kernels import htp_tile, niht_tile
 from sparsecode.solvers._problem import Problem
 from sparsecode.solvers._result import SolverResult
 from sparsecode.solvers._tile import Tile
@@ -98,7 +98,7 @@ def iht(
     gram = problem.gram
 
     def kernel(tile: Tile) -> None:
-        niht_batch(
+        niht_tile(
             tile.projections, gram, positive, n_nonzero, fixed, problem.max_iter,
             0.3 * problem.tol, tile.codes, tile.n_iter,
         )  # fmt: skip
@@ -157,7 +157,7 @@ def htp(
     gram = problem.gram
 
     def kernel(tile: Tile) -> None:
-        htp_batch(
+        htp_tile(
             tile.projections, gram, n_nonzero, size, problem.max_iter, tile.codes,
             tile.n_iter,
         )  # fmt: skip

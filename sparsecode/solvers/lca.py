@@ -13,7 +13,7 @@ from sparsecode.penalties._dispatch import Penalty
 from sparsecode.penalties.l0 import L0
 from sparsecode.penalties.l1 import L1
 from sparsecode.solvers._docs import shared_docs
-from sparsecode.solvers._lca_kernels import lca_batch, lca_record
+from sparsecode.solvers._lca_kernels import lca_record, lca_tile
 from sparsecode.solvers._problem import Problem
 from sparsecode.solvers._result import SolverResult
 from sparsecode.solvers._tile import Tile
@@ -94,7 +94,7 @@ def lca(
     gram = problem.gram
 
     def kernel(tile: Tile) -> None:
-        lca_batch(
+        lca_tile(
             tile.projections, tile.energies, gram, problem.squared_norms,
             problem.penalty, tile.alphas, problem.convex, problem.init is not None, step,
             problem.max_iter, 0.9 * problem.tol, tile.codes, tile.n_iter,

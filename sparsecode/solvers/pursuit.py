@@ -9,9 +9,9 @@ import numpy as np
 
 from sparsecode._validation import check_count, check_positive
 from sparsecode.solvers._docs import shared_docs
-from sparsecode.solvers._greedy_kernels import positive_omp_batch
+from sparsecode.solvers._greedy_kernels import positive_omp_tile
 from sparsecode.solvers._problem import Problem
-from sparsecode.solvers._pursuit_kernels import mp_block, ols_block, omp_block
+from sparsecode.solvers._pursuit_kernels import mp_tile, ols_tile, omp_tile
 from sparsecode.solvers._result import SolverResult
 from sparsecode.solvers._tile import Tile
 
@@ -73,9 +73,7 @@ def omp(
     """
     if positive:
         return _pursue(_positive_omp, X, dictionary, n_nonzero, error, tol, n_threads, progress)
-    return _pursue(
-        _orthogonal(omp_block), X, dictionary, n_nonzero, error, tol, n_threads, progress
-    )
+    return _pursue(_orthogonal(omp_tile), X, dictionary, n_nonzero, error, tol, n_threads, progress)
 
 
 @shared_docs
@@ -114,9 +112,7 @@ def ols(
     and the two targets are treated as in :func:`omp`; atoms of which less than the square root of
     the machine epsilon is left beside the support are passed over, for their scores are rounding.
     """
-    return _pursue(
-        _orthogonal(ols_block), X, dictionary, n_nonzero, error, tol, n_threads, progress
-    )
+    return _pursue(_orthogonal(ols_tile), X, dictionary, n_nonzero, error, tol, n_threads, progress)
 
 
 def _orthogonal(kernel: Callable[..., None]) -> Callable[..., None]:
@@ -135,7 +131,7 @@ def _orthogonal(kernel: Callable[..., None]) -> Callable[..., None]:
 
 
 def _positive_omp(tile: Tile, gram: np.ndarray, limit: int, target: float) -> None:
-    positive_omp_batch(
+    positive_omp_tile(
         tile.projections, tile.energies, gram, tile.problem.norms, limit, target, tile.codes,
         tile.n_iter,
     )  # fmt: skip
@@ -213,7 +209,7 @@ def mp(
 
     def kernel(tile: Tile) -> None:
         indices, values, counts = tile.rows_to_fill()
-        mp_block(
+        mp_tile(
             tile.projections, tile.energies, gram, problem.norms, positive, limit, target,
             problem.max_iter, indices, values, counts, tile.n_iter,
         )  # fmt: skip

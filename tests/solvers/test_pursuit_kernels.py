@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from sparsecode._simd import padded
-from sparsecode.solvers._pursuit_kernels import mp_block, ols_block, omp_block
+from sparsecode.solvers._pursuit_kernels import mp_tile, ols_tile, omp_tile
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
-KERNELS = pytest.mark.parametrize("kernel", [omp_block, ols_block], ids=["omp", "ols"])
+KERNELS = pytest.mark.parametrize("kernel", [omp_tile, ols_tile], ids=["omp", "ols"])
 
 
 def orthogonal_to(atoms, D):
@@ -26,7 +26,7 @@ def twin(kernel, x, D, k, target=0.0, novelty=1e-8):
             break
         rest = np.linalg.norm(orthogonal_to(D[support], D), axis=1)
         is_open = rest > np.sqrt(novelty) * norms
-        scale = np.where(is_open, rest, 1.0) if kernel is ols_block else norms
+        scale = np.where(is_open, rest, 1.0) if kernel is ols_tile else norms
         score = np.where(is_open, np.abs(D @ residual) / scale, 0.0)
         score[np.abs(D @ residual) <= 1e-10 * norms * np.linalg.norm(x)] = 0.0
         if score.max() == 0.0:
@@ -65,7 +65,7 @@ def pursue(kernel, X, D, k, dtype, target=0.0):
 def match(X, D, k, dtype, target=0.0, positive=False, max_iter=1000):
     indices, values, counts = empty(len(X), len(D), dtype)
     n_iter = np.full(len(X), -7)
-    mp_block(*inputs(X, D, dtype), positive, k, target, max_iter, indices, values, counts, n_iter)
+    mp_tile(*inputs(X, D, dtype), positive, k, target, max_iter, indices, values, counts, n_iter)
     codes = dense(indices, values, counts, len(D))
     return codes, counts, n_iter
 
@@ -83,7 +83,7 @@ def residuals(X, D, codes):
 
 @pytest.fixture(params=[(30, 12), (150, 20), (300, 25)], ids=str)
 def problem(request):
-    """More atoms than fill a tile, and fewer; norms from 0.3 to 3."""
+    """More atoms than fill a strip, and fewer; norms from 0.3 to 3."""
     K, d = request.param
     rng = np.random.default_rng(K)
     D = rng.standard_normal((K, d)) * rng.uniform(0.3, 3.0, (K, 1))
@@ -164,7 +164,7 @@ def test_ties_go_to_the_lower_index_and_duplicates_are_passed_over(kernel, dtype
 @KERNELS
 @pytest.mark.parametrize(("first", "second"), [(3, 4), (3, 60), (3, 140), (130, 257), (120, 299)])
 @pytest.mark.parametrize("n_before", [0, 1, 2])
-def test_ties_in_any_tile_and_at_any_step(kernel, first, second, n_before, dtype):
+def test_ties_in_any_strip_and_at_any_step(kernel, first, second, n_before, dtype):
     D = np.zeros((300, 8))
     D[:, 7] = 1.0  # orthogonal to the samples
     D[[first, second]] = np.eye(8)[5]
@@ -209,8 +209,8 @@ def test_a_code_depends_on_its_own_sample_only(dtype, problem):
 
     def block(kernel, rows):
         output = empty(len(rows), len(D), dtype)
-        if kernel is mp_block:
-            mp_block(
+        if kernel is mp_tile:
+            mp_tile(
                 projections[rows], energies[rows], *rest, False, 7, 0.0, 50, *output,
                 np.empty(len(rows), np.int64),
             )  # fmt: skip
@@ -218,7 +218,7 @@ def test_a_code_depends_on_its_own_sample_only(dtype, problem):
             kernel(projections[rows], energies[rows], *rest, 7, 0.0, *output)
         return output
 
-    for kernel in (omp_block, ols_block, mp_block):
+    for kernel in (omp_tile, ols_tile, mp_tile):
         together = block(kernel, np.arange(15))
         for rows in ([0], [6, 3], [14, 0, 1]):
             for mine, theirs in zip(block(kernel, rows), together):
@@ -252,7 +252,7 @@ def test_least_squares_choices_beat_correlations_on_average(k, dtype):
     X = rng.standard_normal((300, 24))
     left = [
         residuals(X, D, dense(*pursue(kernel, X, D, k, dtype), 200)).mean()
-        for kernel in (omp_block, ols_block)
+        for kernel in (omp_tile, ols_tile)
     ]
     assert left[1] < left[0]
 
@@ -305,7 +305,7 @@ def test_an_atom_that_matching_silences_leaves_the_code(dtype):
     indices, values, counts = empty(1, 3, dtype)
     n_iter = np.empty(1, np.int64)
     energies[0] = 100.0
-    mp_block(projections, energies, gram, norms, False, 3, 0.0, 4, indices, values, counts, n_iter)
+    mp_tile(projections, energies, gram, norms, False, 3, 0.0, 4, indices, values, counts, n_iter)
     codes = dense(indices, values, counts, 3)
     np.testing.assert_allclose(codes, [[0.0, 3.0, 2.0]], atol=1e-6)
     assert counts[0] == np.count_nonzero(codes)

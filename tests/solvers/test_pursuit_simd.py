@@ -5,22 +5,24 @@ import pytest
 
 from sparsecode._jit import jit
 from sparsecode._simd import padded
-from sparsecode.solvers._pursuit_simd import best_correlated, best_decrease, tile_width
+from sparsecode.solvers._pursuit_simd import best_correlated, best_decrease, strip_width
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
 @jit
-def correlated(source, weights, coefficients, tiles, n, scale, moment, positive, correlation):
+def correlated(source, weights, coefficients, strips, n, scale, moment, positive, correlation):
     return best_correlated(
-        source, weights, coefficients, tiles, n, scale, moment, positive, correlation
+        source, weights, coefficients, strips, n, scale, moment, positive, correlation
     )
 
 
 @jit
-def decrease(source, weights, coefficients, tiles, n, scale, moment, closed, correlation, energies):
+def decrease(
+    source, weights, coefficients, strips, n, scale, moment, closed, correlation, energies
+):
     return best_decrease(
-        source, weights, coefficients, tiles, n, scale, moment, closed, correlation, energies
+        source, weights, coefficients, strips, n, scale, moment, closed, correlation, energies
     )
 
 
@@ -40,15 +42,15 @@ def one_pass(request, rng):
     size, n = request.param
 
     def make(dtype):
-        tile = tile_width(dtype)
-        n_tiles = -(-size // tile)
-        source, weights, correlation = rng.normal(size=(3, n_tiles * tile)).astype(dtype)
+        strip = strip_width(dtype)
+        n_strips = -(-size // strip)
+        source, weights, correlation = rng.normal(size=(3, n_strips * strip)).astype(dtype)
         weights[size:], correlation[size:], source[size:] = 0, 0, 0
-        tiles = rng.normal(size=(n_tiles, 7, tile)).astype(dtype)
-        tiles *= (np.arange(n_tiles * tile) < size).reshape(n_tiles, 1, tile)
+        strips = rng.normal(size=(n_strips, 7, strip)).astype(dtype)
+        strips *= (np.arange(n_strips * strip) < size).reshape(n_strips, 1, strip)
         coefficients = rng.normal(size=7).astype(dtype)
         source = source[: padded(size, dtype)]
-        return source, weights, coefficients, tiles, n, dtype(0.7), dtype(0.3), correlation, size
+        return source, weights, coefficients, strips, n, dtype(0.7), dtype(0.3), correlation, size
 
     return make
 
@@ -58,24 +60,24 @@ def one_pass(request, rng):
 def test_best_correlated(one_pass, positive, dtype):
     *inputs, correlation, size = one_pass(dtype)
     correlation[0] += 9.0  # some are positive
-    expected_tiles, expected = inputs[3].copy(), correlation.copy()
-    best = best_correlated(*inputs[:3], expected_tiles, *inputs[4:], positive, expected)
+    expected_strips, expected = inputs[3].copy(), correlation.copy()
+    best = best_correlated(*inputs[:3], expected_strips, *inputs[4:], positive, expected)
     assert correlated(*inputs, positive, correlation) == best
     assert best < size
     close(correlation, expected)
-    close(inputs[3], expected_tiles)
+    close(inputs[3], expected_strips)
 
 
 @DTYPES
 def test_best_decrease(one_pass, dtype, rng):
     *inputs, correlation, size = one_pass(dtype)
     energies = rng.uniform(0, 30, correlation.size).astype(dtype)
-    expected_tiles, expected, left = inputs[3].copy(), correlation.copy(), energies.copy()
+    expected_strips, expected, left = inputs[3].copy(), correlation.copy(), energies.copy()
     closed = dtype(1.0)
-    best = best_decrease(*inputs[:3], expected_tiles, *inputs[4:], closed, expected, left)
+    best = best_decrease(*inputs[:3], expected_strips, *inputs[4:], closed, expected, left)
     assert decrease(*inputs, closed, correlation, energies) == best
     close(correlation, expected)
-    close(inputs[3], expected_tiles)
+    close(inputs[3], expected_strips)
     close(energies, left)
     assert (energies == closed).any() or size == 1
 
@@ -83,14 +85,14 @@ def test_best_decrease(one_pass, dtype, rng):
 @DTYPES
 @pytest.mark.parametrize("n", [0, 1])
 def test_the_first_of_equal_entries_wins(n, dtype):
-    width = 4 * tile_width(dtype)
+    width = 4 * strip_width(dtype)
     nothing = np.zeros(width, dtype)
-    tiles, energies = np.zeros((4, 2, width // 4), dtype), np.ones(width, dtype)
+    strips, energies = np.zeros((4, 2, width // 4), dtype), np.ones(width, dtype)
     zero = dtype(0)
     for first in (0, 17, width // 4 + 3, width - 4):
         correlation = np.zeros(width, dtype)
         correlation[[first, (first + width) // 2, width - 1]] = -2, 2, -2
-        inputs = (nothing, nothing, nothing, tiles, n, zero, zero)
+        inputs = (nothing, nothing, nothing, strips, n, zero, zero)
         assert correlated(*inputs, False, correlation) == first
         assert decrease(*inputs, zero, correlation, energies) == first
         assert correlated(*inputs, True, correlation) == (first + width) // 2
@@ -98,9 +100,9 @@ def test_the_first_of_equal_entries_wins(n, dtype):
 
 @DTYPES
 def test_closed_entries_and_negative_ones_do_not_count(dtype):
-    width = tile_width(dtype)
-    nothing, tiles, zero = np.zeros(width, dtype), np.zeros((1, 1, width), dtype), dtype(0)
-    inputs = (nothing, nothing, nothing, tiles, 0, zero, zero)
+    width = strip_width(dtype)
+    nothing, strips, zero = np.zeros(width, dtype), np.zeros((1, 1, width), dtype), dtype(0)
+    inputs = (nothing, nothing, nothing, strips, 0, zero, zero)
     correlation, energies = np.zeros(width, dtype), np.ones(width, dtype)
     correlation[[3, 9]], energies[3] = (-5, 1), 0.5
     assert decrease(*inputs, dtype(0.5), correlation, energies) == 9
