@@ -93,10 +93,12 @@ API = (
         "Solvers",
         {
             "With a penalty": (
-                *("encode", "cd", "cel0_macro", "feature_sign", "fista", "iht", "irl1", "ista"),
-                "lca",
+                *("encode", "cd", "cel0_macro", "feature_sign", "fista", "homotopy", "irl1"),
+                *("ista", "lca"),
             ),
             "With a number of atoms": ("htp", "mp", "ols", "omp"),
+            "With either": ("branch_and_bound", "iht", "sbr"),
+            "Paths and starts": ("alpha_path", "lasso_path", "LassoPath", "multi_start"),
             "Result": ("SolverResult", "certify"),
             "Choose": ("alpha_for_density", "alpha_max", "get", "registered"),
             "Time course": ("lca_time_course", "LCATimeCourse"),

@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 #: Tiles that a batch is cut into at least, if they do not become too small: work for every thread.
 MANY = 16
 #: Fewest samples that are worth a tile.
-FEWEST = 16
+FEWEST = 64
 
 
 def tiles_of(n_samples: int, largest: int) -> list[slice]:

@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.mark.parametrize(
     ("n_samples", "largest", "heights"),
-    [(0, 256, []), (1, 256, [1]), (40, 256, [16, 16, 8]), (250, 256, [16] * 15 + [10]),
-     (1000, 256, [63] * 15 + [55]), (10_000, 256, [256] * 39 + [16]), (40, 8, [8] * 5)],
+    [(0, 256, []), (1, 256, [1]), (40, 256, [40]), (250, 256, [64, 64, 64, 58]),
+     (1000, 256, [64] * 15 + [40]), (10_000, 256, [256] * 39 + [16]), (40, 8, [8] * 5)],
 )  # fmt: skip
 def test_the_cuts_depend_on_sizes_alone(n_samples, largest, heights):
     tiles = tiles_of(n_samples, largest)
@@ -66,7 +66,7 @@ def test_after_an_error_no_other_tile_begins(n_threads, error):
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_progress_is_shown_when_asked_for(n_threads, capsys):
     rng = np.random.default_rng(0)
-    X, dictionary = rng.normal(size=(40, 9)), normalize(rng.normal(size=(20, 9)))
+    X, dictionary = rng.normal(size=(130, 9)), normalize(rng.normal(size=(20, 9)))
     quiet = encode(X, dictionary, "l1", alpha_ratio=0.3, n_threads=n_threads)
     assert capsys.readouterr().err == ""
     shown = encode(X, dictionary, "l1", alpha_ratio=0.3, n_threads=n_threads, progress=True)

@@ -132,10 +132,11 @@ class Learner:
         self.rule.start(self.atoms.shape, self.atoms.dtype, self.constraint, penalty)
 
     def encode(self, X: np.ndarray, init: SparseCode | None = None) -> SolverResult:
-        """Return the codes of samples, silent about those that did not converge."""
+        """Return the codes of samples, silent about those that are dense or did not converge."""
         options = self._options if init is None else {**self._options, "init": init}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
+            warnings.filterwarnings("ignore", "alpha is so small")  # while atoms are still poor
             return self.solve(X, self.atoms, *self._arguments, **options)
 
     def step(self, X: Any, init: SparseCode | None = None) -> dict[str, Any]:

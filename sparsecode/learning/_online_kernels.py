@@ -3,6 +3,7 @@
 import numpy as np
 
 from sparsecode._jit import jit
+from sparsecode._row_kernels import copy_row
 from sparsecode.learning._projection_kernels import project_atom
 
 __all__ = ["add_statistics", "descend_on_block"]
@@ -43,4 +44,4 @@ def descend_on_block(first, slack, second_moment, positive, mean_free, atoms):
             if coupling != 0.0:
                 for f in range(n_features):
                     slack[b, f] -= coupling * (target[f] - atoms[j, f])
-        atoms[j] = target
+        copy_row(target, atoms[j])

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from sparsecode._validation import check_fraction
 from sparsecode.penalties._dispatch import Penalty, make
@@ -112,7 +111,7 @@ def alpha_for_density(
 
     def measure(alpha: float) -> float:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
+            warnings.simplefilter("ignore")  # of codes that are dense or did not converge
             result = solver(X, dictionary, struct._replace(alpha=alpha), n_threads=n_threads)
         return result.code.density
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from sparsecode._jit import jit
+from sparsecode._row_kernels import copy_row
 from sparsecode._simd import BYTES, above, dot, largest_magnitude, lowest_bit
 from sparsecode.penalties._dispatch import dual_parts, prox, value, with_alpha
 
@@ -18,7 +19,7 @@ def residual_tile(X, dictionary, indptr, indices, values, residuals, lengths):
     """Write x - zD of every sample into float64 `residuals`, and its norm."""
     for i in range(X.shape[0]):
         residual = residuals[i]
-        residual[:] = X[i]
+        copy_row(X[i], residual)
         for position in range(indptr[i], indptr[i + 1]):
             z = values[position]
             atom = dictionary[indices[position]]
@@ -91,7 +92,7 @@ def certify_convex_tile(
         if i == 0 or alphas[i] != alphas[i - 1]:
             least = _set_relative_limits(weighted, norms, limits)
         first, last = indptr[i], indptr[i + 1]
-        sample[:] = X[i]
+        copy_row(X[i], sample)
         fit = dot(sample, residuals[i])
         energy = lengths[i] * lengths[i]
         objective = 0.5 * energy
@@ -118,30 +119,68 @@ def certify_convex_tile(
 
 
 @jit
-def _prox_residuals(correlation, squared_norms, penalty, step, first, last, indices, values):
-    """Return the largest ``|z - prox(z + step * d.r)| / step``, at `step` and at 1 / a**2."""
-    worst = 0.0
-    worst_coordinate = 0.0
+def _shifts(correlation, z, squared_norm, penalty, step, j):
+    """Return ``|z - prox(z + step * d.r)| / step`` of an atom, at `step` and at 1 / a**2."""
+    moved = prox(penalty, z + step * correlation, step, j)
+    own = 1.0 / squared_norm
+    moved_alone = prox(penalty, z + own * correlation, own, j)
+    return abs(moved - z) / step, abs(moved_alone - z) / own
+
+
+@jit
+def _prox_residuals(
+    residual, length, dictionary, rough, limits, least, margin, squared_norms, penalty, step, first,
+    last, indices, values,
+):  # fmt: skip
+    """Return the largest shifts over atoms, in float64.
+
+    An idle atom is computed only where `rough` cannot exclude that its correlation exceeds the
+    limit up to which it stays silent.
+    """
+    worst, worst_alone = 0.0, 0.0
+    for position in range(first, last):
+        j = indices[position]
+        shift, alone = _shifts(
+            dot(dictionary[j], residual), values[position], squared_norms[j], penalty, step, j
+        )
+        worst, worst_alone = max(worst, shift), max(worst_alone, alone)
+    if length == 0.0:
+        return worst, worst_alone
+    lanes = BYTES // rough.itemsize
+    factor = -2.0  # which every product exceeds
+    if least > 0.0:  # less what the limits and the products round
+        factor = max((1.0 - 1e-6) / length - margin / least, factor)
     position = first
-    for j in range(correlation.size):
-        z = 0.0
-        if position < last and indices[position] == j:
-            z = values[position]
-            position += 1
-        moved = prox(penalty, z + step * correlation[j], step, j)
-        worst = max(worst, abs(moved - z) / step)
-        own = 1.0 / squared_norms[j]
-        moved = prox(penalty, z + own * correlation[j], own, j)
-        worst_coordinate = max(worst_coordinate, abs(moved - z) / own)
-    return worst, worst_coordinate
+    for start in range(0, rough.size, lanes):
+        exceed = above(rough, limits, factor, start, penalty.positive)
+        while exceed != 0:
+            j = start + lowest_bit(exceed)
+            exceed &= exceed - 1
+            while position < last and indices[position] < j:
+                position += 1
+            if position < last and indices[position] == j:
+                continue  # known already
+            product = dot(dictionary[j], residual)
+            shift, alone = _shifts(product, 0.0, squared_norms[j], penalty, step, j)
+            worst, worst_alone = max(worst, shift), max(worst_alone, alone)
+    return worst, worst_alone
 
 
 @jit
 def certify_tile(
-    residuals, projections, correlations, squared_norms, penalty, alphas, step, tol, indptr,
-    indices, values, certificates, objectives, stationary,
+    residuals, lengths, projections, rough, dictionary, silences, norms, squared_norms, penalty,
+    alphas, step, tol, indptr, indices, values, certificates, objectives, stationary,
 ):  # fmt: skip
-    """Measure the prox residual of every sample at `step`."""
+    """Measure the prox residual of every sample at `step`.
+
+    An idle atom stays silent while its correlation is at most its entry of `silences`.
+    """
+    limits = np.ones(rough.shape[1], np.float32)
+    least = np.inf
+    for j in range(norms.size):
+        limits[j] = silences[j] / norms[j]
+        least = min(least, silences[j] / norms[j])
+    margin = (residuals.shape[1] + 8) * ROUNDING
     for i in range(residuals.shape[0]):
         first, last = indptr[i], indptr[i + 1]
         weighted = with_alpha(penalty, alphas[i])
@@ -153,11 +192,12 @@ def certify_tile(
             stationary[i] = first == last
             certificates[i] = 0.0 if first == last else np.inf
             continue
-        worst, worst_coordinate = _prox_residuals(
-            correlations[i], squared_norms, weighted, step, first, last, indices, values
-        )
+        worst, worst_alone = _prox_residuals(
+            residuals[i], lengths[i], dictionary, rough[i], limits, least, margin, squared_norms,
+            weighted, step, first, last, indices, values,
+        )  # fmt: skip
         certificates[i] = worst / scale
-        stationary[i] = worst_coordinate <= tol * scale
+        stationary[i] = worst_alone <= tol * scale
 
 
 @jit

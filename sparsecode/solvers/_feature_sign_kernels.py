@@ -6,9 +6,12 @@ matrix says how everything moves with one more unit of member a: for an active b
 -G_SS^-1. To activate a member, or to silence one, is one sweep: a product of outer vectors.
 """
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from sparsecode._jit import jit
+from sparsecode._row_kernels import copy_row
 from sparsecode._simd import (
     BYTES,
     above,
@@ -21,7 +24,21 @@ from sparsecode._simd import (
 from sparsecode.penalties._dispatch import dual_parts, value, with_alpha
 from sparsecode.solvers._stop_kernels import move
 
-__all__ = ["feature_sign_tile"]
+__all__ = [
+    "Search",
+    "allocate_search",
+    "end_search",
+    "feature_sign_tile",
+    "forget_idle",
+    "largest_energy",
+    "move_slopes",
+    "remember",
+    "run_search",
+    "set_limits",
+    "settle",
+    "silence",
+    "start_search",
+]
 
 #: Fewest atoms that join a working set, if as many want to.
 FEWEST = 12
@@ -35,6 +52,30 @@ ROUNDING = 4.0
 STALE = 5
 #: Working sets tried before a sample is given up.
 ROUNDS = 1000
+
+
+class Search(NamedTuple):
+    """Where the search for one sample's code stands; `size` members come first in each array."""
+
+    slopes: Any  #: of the data term at the code, less the ridge's: what every atom wants
+    limits: Any  #: slopes up to which an atom stays silent
+    inverses: Any  #: of the limits, 0 for atoms that need no watching
+    candidates: Any  #: scratch
+    scores: Any  #: scratch
+    member: Any  #: of every atom, whether it is in the working set
+    tableau: Any
+    block: Any  #: scratch
+    members: Any
+    positions: Any  #: scratch
+    active: Any  #: of every member, whether the tableau is swept on it
+    codes: Any
+    before: Any  #: codes that the slopes of all atoms belong to
+    heights: Any  #: limits of the members
+    scales: Any  #: squared norms of the members
+    here: Any  #: slopes of the members
+    errors: Any  #: scratch
+    left: Any  #: scratch
+    right: Any  #: scratch
 
 
 @jit
@@ -55,7 +96,7 @@ def _sweep(tableau, k, size, sign, left, right):
 
 
 @jit
-def _set_limits(penalty, n_atoms, limits, inverses):
+def set_limits(penalty, n_atoms, limits, inverses):
     """Write up to which correlation an atom stays silent; padding is never wanted."""
     limits[:] = np.inf
     inverses[:] = 0.0
@@ -142,7 +183,7 @@ def _gap(projection, slopes, energy, penalty, members, size, excess, codes):
 
 
 @jit
-def _extend(gram, tableau, members, active, penalty, old, size, positions, block, left):
+def _extend(gram, tableau, members, active, penalty, old, size, positions, block):
     """Give the members from `old` on their rows and columns of the tableau."""
     n_active = 0
     for a in range(old):
@@ -197,18 +238,21 @@ def _walk(row, length, size, active, codes, slopes):
 
 
 @jit
-def _silence(tableau, k, size, active, codes, left, right):
+def silence(tableau, k, size, active, codes, left, right):
     _sweep(tableau, k, size, -1.0, left, right)
     active[k] = False
     codes[k] = 0.0
 
 
 @jit
-def _settle(tableau, size, active, codes, slopes, heights, errors, positions, left, right):
+def settle(size, search):
     """Bring the active members to the minimiser for their signs, or to the first that changes.
 
     Returns the members that were silenced on the way.
     """
+    tableau, active, heights = search.tableau, search.active, search.heights
+    codes, slopes, errors = search.codes, search.here, search.errors
+    positions, right = search.positions, search.right
     one = codes.dtype.type(1.0)
     silenced = 0
     while True:
@@ -232,7 +276,7 @@ def _settle(tableau, size, active, codes, slopes, heights, errors, positions, le
                 slopes[b] += length * right[b]
         if stopped < 0:
             return silenced
-        _silence(tableau, stopped, size, active, codes, left, right)
+        silence(tableau, stopped, size, active, codes, search.left, right)
         silenced += 1
 
 
@@ -279,7 +323,7 @@ def _search(
             n_sweeps += 1
             if stopped < 0:
                 break
-            _silence(tableau, stopped, size, active, codes, left, right)
+            silence(tableau, stopped, size, active, codes, left, right)
         _sweep(tableau, a, size, 1.0, left, right)
         active[a] = True
         slopes[a] = sign * heights[a]
@@ -287,36 +331,217 @@ def _search(
 
 
 @jit
-def _forget_idle(tableau, members, member, heights, scales, size, active, codes, positions):
+def forget_idle(size, search):
     """Keep only the active members, in their order; return how many."""
+    tableau, members, codes, positions = (
+        search.tableau, search.members, search.codes, search.positions
+    )  # fmt: skip
     kept = 0
     for a in range(size):
-        if active[a]:
+        if search.active[a]:
             positions[kept] = a
             kept += 1
         else:
-            member[members[a]] = False
+            search.member[members[a]] = False
     for p in range(kept):
         a = positions[p]
         for q in range(kept):
             tableau[p, q] = tableau[a, positions[q]]
         members[p] = members[a]
-        heights[p] = heights[a]
-        scales[p] = scales[a]
+        search.heights[p] = search.heights[a]
+        search.scales[p] = search.scales[a]
         codes[p] = codes[a]
     for a in range(size):
-        active[a] = a < kept
+        search.active[a] = a < kept
     return kept
 
 
 @jit
 def _refresh(projection, gram, penalty, members, size, codes, errors, slopes):
     """Compute the slopes anew from the code, without the rounding of the way to it."""
-    slopes[: projection.size] = projection
+    copy_row(projection, slopes)
     for a in range(size):
         errors[a] = codes[a]
         slopes[members[a]] -= dual_parts(penalty, members[a])[1] * codes[a]
     subtract_rows(slopes, errors, members, gram, size)
+
+
+@jit
+def allocate_search(like, width, n_atoms, capacity):
+    """Allocate what the samples of a tile share."""
+    dtype = like.dtype
+    # from row to row one vector more, for a part of a row that is rounded up, and an odd number of
+    # vectors: a power of 2 would crowd the caches
+    lanes = BYTES // like.itemsize
+    stride = lanes * (((capacity + lanes - 1) // lanes + 1) | 1)
+    return Search(
+        np.zeros(width, dtype), np.empty(width, dtype), np.empty(width, dtype),
+        np.empty(width + 1, np.int64), np.empty(width + 1, dtype), np.zeros(n_atoms, np.bool_),
+        np.empty((capacity, stride), dtype), np.empty((capacity, stride), dtype),
+        np.empty(stride, np.int64), np.empty(stride, np.int64), np.zeros(stride, np.bool_),
+        np.zeros(stride, dtype), np.zeros(stride, dtype), np.ones(stride, dtype),
+        np.ones(stride, dtype), np.zeros(stride, dtype), np.zeros(stride, dtype),
+        np.zeros(stride, dtype), np.zeros(stride, dtype),
+    )  # fmt: skip
+
+
+@jit
+def _join(gram, j, size, code, search):
+    """Make atom j the next member, idle at first; return the size of the working set."""
+    search.members[size] = j
+    search.member[j] = True
+    search.active[size] = False
+    search.codes[size] = code
+    search.before[size] = 0.0
+    search.here[size] = search.slopes[j]
+    search.heights[size] = search.limits[j]
+    search.scales[size] = gram[j, j]
+    return size + 1
+
+
+@jit
+def start_search(projection, gram, penalty, indices, values, search):
+    """Begin with a code; return the size of the working set."""
+    slopes, codes, members, active = search.slopes, search.codes, search.members, search.active
+    tableau = search.tableau
+    copy_row(projection, slopes)
+    size = 0
+    if indices.size == 0 or indices.size > tableau.shape[0] or not projection.any():
+        return size
+    for p in range(indices.size):
+        if not (penalty.positive and values[p] < 0.0):
+            size = _join(gram, np.int64(indices[p]), size, values[p], search)
+    _extend(gram, tableau, members, active, penalty, 0, size, search.positions, search.block)
+    for a in range(size):
+        # an atom that depends on those before it starts at 0
+        if tableau[a, a] > 1e-3 * search.scales[a]:
+            _sweep(tableau, a, size, 1.0, search.left, search.right)
+            active[a] = True
+            move(slopes, gram[members[a]], codes[a])
+            slopes[members[a]] -= dual_parts(penalty, members[a])[1] * codes[a]
+        else:
+            codes[a] = 0.0
+    return size
+
+
+@jit
+def move_slopes(gram, penalty, size, search):
+    """Let the slopes of all atoms follow the codes since `before`; return the way they went."""
+    errors, positions, slopes = search.errors, search.positions, search.slopes
+    n_moved, way = 0, 0.0
+    for a in range(size):
+        change = search.codes[a] - search.before[a]
+        if change != 0.0:
+            way += abs(change)
+            errors[n_moved] = change
+            positions[n_moved] = search.members[a]
+            slopes[search.members[a]] -= dual_parts(penalty, search.members[a])[1] * change
+            n_moved += 1
+    subtract_rows(slopes, errors, positions, gram, n_moved)
+    return way
+
+
+@jit
+def remember(size, search):
+    """Take note of where the members stand."""
+    for a in range(size):
+        search.here[a] = search.slopes[search.members[a]]
+        search.before[a] = search.codes[a]
+
+
+@jit
+def run_search(
+    projection, gram, norms, energy, penalty, largest, max_iter, tol, exact, slack, size, travelled,
+    search,
+):  # fmt: skip
+    """Solve one sample from where its search stands.
+
+    To a duality gap of `tol` times the energy, or, if `exact`, until no slope exceeds its limit by
+    more than `tol` of it. Returns the size of the working set, the changes of the support, the way
+    that the codes went, and whether the sample is solved.
+    """
+    n_atoms, capacity = projection.size, search.tableau.shape[0]
+    slopes, limits, codes, members = search.slopes, search.limits, search.codes, search.members
+    dtype = slopes.dtype
+    steepest = dtype.type(largest_magnitude(projection))
+    n_new, n_iter, stale = FEWEST, 0, 0
+    for _ in range(ROUNDS):
+        excess = largest_product(slopes, search.inverses, penalty.positive)
+        if exact:
+            done = excess <= 1.0 + tol
+        else:
+            done = tol * energy >= _gap(
+                projection, slopes, energy, penalty, members, size, excess, codes
+            )
+        if done:
+            length = np.abs(codes[:size]).sum()
+            if travelled <= DRIFT * length:
+                return size, n_iter, travelled, True
+            travelled = length
+            _refresh(projection, gram, penalty, members, size, codes, search.errors, slopes)
+            continue
+        fewest = min(FEWEST, n_atoms - size)
+        if size + fewest > capacity:
+            size = forget_idle(size, search)
+            fewest = min(FEWEST, n_atoms - size)
+        if size + fewest > capacity:
+            break
+        room = min(n_new, capacity - size)
+        factor = max(RAISED * excess, dtype.type(1.0 + slack))
+        # what the way so far may have rounded
+        floor = dtype.type(ROUNDING * np.finfo(dtype).eps) * (steepest + travelled * largest)
+        candidates, scores = search.candidates, search.scores
+        n = _wanting(slopes, limits, factor, floor, penalty.positive, search.member, candidates)
+        if n == 0:  # only rounding is left to mend
+            stale += 1
+            if stale > STALE:
+                break
+        _score(slopes, limits, norms, candidates, n, scores)
+        least = _bar_for(scores, n, room)
+        remember(size, search)
+        old = size
+        for q in range(n):
+            if scores[q] > least and size < old + room:
+                size = _join(gram, candidates[q], size, dtype.type(0.0), search)
+        _extend(
+            gram, search.tableau, members, search.active, penalty, old, size, search.positions,
+            search.block,
+        )  # fmt: skip
+        n_iter += settle(size, search)
+        sweeps, ended = _search(
+            search.tableau, penalty.positive, size, slack, floor, max_iter - n_iter,
+            search.heights, search.scales, search.active, codes, search.here, search.left,
+            search.right,
+        )  # fmt: skip
+        n_iter += sweeps
+        travelled += move_slopes(gram, penalty, size, search)
+        if not ended:
+            break
+        n_new = max(FEWEST, size // 2)
+    return size, n_iter, travelled, False
+
+
+@jit
+def end_search(size, indices, values, search):
+    """Write the support and leave the search ready for another sample; return its size."""
+    n = 0
+    for a in range(size):
+        search.member[search.members[a]] = False
+        if search.codes[a] != 0.0:
+            indices[n] = search.members[a]
+            values[n] = search.codes[a]
+            n += 1
+        search.active[a] = False
+    return n
+
+
+@jit
+def largest_energy(gram):
+    """Return the largest squared norm of an atom."""
+    largest = gram.dtype.type(0.0)
+    for j in range(gram.shape[0]):
+        largest = max(largest, gram[j, j])
+    return largest
 
 
 @jit
@@ -330,135 +555,18 @@ def feature_sign_tile(
     the size of the working set stood in the way; the code is one to go on from.
     """
     n_atoms = projections.shape[1]
-    dtype = projections.dtype
-    width = gram.shape[1]
-    slopes = np.zeros(width, dtype)
-    candidates, scores = np.empty(width + 1, np.int64), np.empty(width + 1, dtype)
-    member = np.zeros(n_atoms, np.bool_)
-    # from row to row one vector more, for a part of a row that is rounded up, and an odd number of
-    # vectors: a power of 2 would crowd the caches
-    lanes = BYTES // projections.itemsize
-    stride = lanes * (((capacity + lanes - 1) // lanes + 1) | 1)
-    members, positions = np.empty(stride, np.int64), np.empty(stride, np.int64)
-    active = np.zeros(stride, np.bool_)
-    codes, before = np.zeros(stride, dtype), np.zeros(stride, dtype)
-    heights, scales = np.ones(stride, dtype), np.ones(stride, dtype)
-    here, errors = np.zeros(stride, dtype), np.zeros(stride, dtype)
-    left, right = np.zeros(stride, dtype), np.zeros(stride, dtype)
-    tableau = np.empty((capacity, stride), dtype)
-    block = np.empty((capacity, stride), dtype)
-    limits, inverses = np.empty(width, dtype), np.empty(width, dtype)
-    largest = dtype.type(0.0)
-    for j in range(n_atoms):
-        largest = max(largest, gram[j, j])
+    search = allocate_search(projections, gram.shape[1], n_atoms, capacity)
+    largest = largest_energy(gram)
     for i in range(projections.shape[0]):
-        projection = projections[i]
         weighted = with_alpha(penalty, alphas[i])
         if i == 0 or alphas[i] != alphas[i - 1]:
-            _set_limits(weighted, n_atoms, limits, inverses)
-        slopes[:n_atoms] = projection
-        size = 0
-        first, last = start_indptr[i], start_indptr[i + 1]
-        if last > first and last - first <= capacity and projection.any():
-            for p in range(first, last):
-                members[size] = start_indices[p]
-                codes[size] = start_values[p]
-                active[size] = False
-                if weighted.positive and codes[size] < 0.0:
-                    continue
-                member[members[size]] = True
-                heights[size] = limits[members[size]]
-                scales[size] = gram[members[size], members[size]]
-                size += 1
-            _extend(gram, tableau, members, active, weighted, 0, size, positions, block, left)
-            for a in range(size):
-                # an atom that depends on those before it starts at 0
-                if tableau[a, a] > 1e-3 * gram[members[a], members[a]]:
-                    _sweep(tableau, a, size, 1.0, left, right)
-                    active[a] = True
-                    move(slopes, gram[members[a]], codes[a])
-                    slopes[members[a]] -= dual_parts(weighted, members[a])[1] * codes[a]
-                else:
-                    codes[a] = 0.0
-        steepest = dtype.type(largest_magnitude(projection))
-        travelled = np.abs(codes[:size]).sum()
-        n_new = FEWEST
-        stale = 0
-        for _ in range(ROUNDS):
-            excess = largest_product(slopes, inverses, weighted.positive)
-            gap = _gap(projection, slopes, energies[i], weighted, members, size, excess, codes)
-            if gap <= tol * energies[i]:
-                length = np.abs(codes[:size]).sum()
-                if travelled <= DRIFT * length:
-                    solved[i] = True
-                    break
-                travelled = length
-                _refresh(projection, gram, weighted, members, size, codes, errors, slopes)
-                continue
-            fewest = min(FEWEST, n_atoms - size)
-            if size + fewest > capacity:
-                size = _forget_idle(
-                    tableau, members, member, heights, scales, size, active, codes, positions
-                )
-                fewest = min(FEWEST, n_atoms - size)
-            if size + fewest > capacity:
-                break
-            room = min(n_new, capacity - size)
-            factor = max(RAISED * excess, dtype.type(1.0 + slack))
-            # what the way so far may have rounded
-            floor = dtype.type(ROUNDING * np.finfo(dtype).eps) * (steepest + travelled * largest)
-            n = _wanting(slopes, limits, factor, floor, weighted.positive, member, candidates)
-            if n == 0:  # only rounding is left to mend
-                stale += 1
-                if stale > STALE:
-                    break
-            _score(slopes, limits, norms, candidates, n, scores)
-            least = _bar_for(scores, n, room)
-            for a in range(size):
-                j = members[a]
-                here[a] = slopes[j]
-                before[a] = codes[a]
-            old = size
-            for q in range(n):
-                if scores[q] > least and size < old + room:
-                    j = candidates[q]
-                    members[size] = j
-                    member[j] = True
-                    active[size] = False
-                    codes[size] = 0.0
-                    before[size] = 0.0
-                    here[size] = slopes[j]
-                    heights[size] = limits[j]
-                    scales[size] = gram[j, j]
-                    size += 1
-            _extend(gram, tableau, members, active, weighted, old, size, positions, block, left)
-            n_iter[i] += _settle(
-                tableau, size, active, codes, here, heights, errors, positions, left, right
-            )
-            sweeps, ended = _search(
-                tableau, weighted.positive, size, slack, floor, max_iter - n_iter[i], heights,
-                scales, active, codes, here, left, right,
-            )  # fmt: skip
-            n_iter[i] += sweeps
-            n_moved = 0
-            for a in range(size):
-                change = codes[a] - before[a]
-                travelled += abs(change)
-                if change != 0.0:
-                    errors[n_moved] = change
-                    positions[n_moved] = members[a]
-                    slopes[members[a]] -= dual_parts(weighted, members[a])[1] * change
-                    n_moved += 1
-            subtract_rows(slopes, errors, positions, gram, n_moved)
-            if not ended:
-                break
-            n_new = max(FEWEST, size // 2)
-        n = 0
-        for a in range(size):
-            member[members[a]] = False
-            if codes[a] != 0.0:
-                indices[i, n] = members[a]
-                values[i, n] = codes[a]
-                n += 1
-            active[a] = False
-        counts[i] = n
+            set_limits(weighted, n_atoms, search.limits, search.inverses)
+        given = slice(start_indptr[i], start_indptr[i + 1])
+        size = start_search(
+            projections[i], gram, weighted, start_indices[given], start_values[given], search
+        )
+        size, n_iter[i], _, solved[i] = run_search(
+            projections[i], gram, norms, energies[i], weighted, largest, max_iter, tol, False,
+            slack, size, np.abs(search.codes[:size]).sum(), search,
+        )  # fmt: skip
+        counts[i] = end_search(size, indices[i], values[i], search)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 from functools import cached_property
@@ -24,8 +25,10 @@ from sparsecode.solvers._certificate_kernels import (
     residual_tile,
     support_residual_tile,
 )
+from sparsecode.solvers._parts import replacement_gains
+from sparsecode.solvers._replacement_kernels import replacement_stationary_tile
 from sparsecode.solvers._result import SolverResult
-from sparsecode.solvers._stop_kernels import alpha_max_tile
+from sparsecode.solvers._stop_kernels import alpha_max_tile, silences
 from sparsecode.solvers._tile import Scratch, Tile
 
 __all__ = ["Problem"]
@@ -36,6 +39,18 @@ TILE_ENTRIES = 2**19
 TILE_HEIGHT = 256
 #: The same two for solvers whose iterations go over a whole batch.
 LOCKSTEP_ENTRIES, LOCKSTEP_HEIGHT = 2**21, 1024
+#: Density beyond which codes are called dense, of dictionaries of at least so many atoms.
+DENSE, MANY_ATOMS = 0.5, 32
+#: Bytes that a Gram matrix may take before solvers do without.
+GRAM_BYTES = 2**31
+
+
+def _level_outside() -> int:
+    """Return the stack level, for a warning of the caller's, of whoever called the package."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("sparsecode."):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def resolve_tol(tol: float | None, dtype: np.dtype) -> float:
@@ -73,9 +88,12 @@ class Problem:
         progress: bool = False,
     ) -> None:
         atoms = check_dictionary(dictionary)
-        self.X = check_data(X, n_features=atoms.shape[1])
+        # read-only, whatever was given: kernels are compiled for one kind of array
+        self.X = check_data(X, n_features=atoms.shape[1]).view()
+        self.X.flags.writeable = False
         self.dictionary = np.ascontiguousarray(atoms, dtype=self.X.dtype)
-        self.atoms = np.ascontiguousarray(atoms, dtype=np.float64)
+        self.atoms = np.ascontiguousarray(atoms, dtype=np.float64).view()
+        self.atoms.flags.writeable = False
         self.squared_norms = np.einsum("jf,jf->j", self.atoms, self.atoms)
         self.max_iter = check_count("max_iter", max_iter)
         self.tol = resolve_tol(tol, self.X.dtype)
@@ -85,22 +103,43 @@ class Problem:
         self.convex = False
         self.alpha_ratio: float | None = None
         self.penalty: Penalty | None = None
-        self.scratch = Scratch()
+        self.scratch, self.part_scratch = Scratch(), Scratch()
+        #: correlations up to which an atom surely stays silent, while solving
+        self.silences = np.zeros(self.n_atoms)
+        #: step at which the prox residual is to be taken; 0 for each atom's own 1 / a**2
+        self.step = 0.0
         if penalty is not None:
             self._check_penalty(penalty, alpha_ratio)
 
     @cached_property
     def gram(self) -> np.ndarray:
-        """Inner products of all pairs of atoms; rows are padded with 0 to whole vectors."""
-        n_atoms = self.n_atoms
-        gram = np.zeros((n_atoms, padded(n_atoms, self.X.dtype)), self.X.dtype)
+        """Inner products of all pairs of atoms; rows are padded with 0 to whole vectors.
 
-        def fill(rows: slice) -> None:
-            np.matmul(self.dictionary[rows], self.dictionary.T, out=gram[rows, :n_atoms])
+        Their number is odd: rows a power of 2 apart would crowd a part of the cache.
+        """
+        n_atoms = self.n_atoms
+        gram = np.zeros((n_atoms, self._gram_width), self.X.dtype)
+
+        def fill(rows: slice) -> None:  # from the diagonal on, and its mirror image
+            first = rows.start
+            found = self.dictionary[rows] @ self.dictionary[first:].T
+            gram[rows, first:n_atoms] = found
+            gram[first:, first : first + len(found)] = found.T
 
         with threads(self.n_threads) as n_threads:
-            map_tiles(fill, tiles_of(n_atoms, 512), n_threads)
+            map_tiles(fill, tiles_of(n_atoms, 64), n_threads)
         return gram
+
+    @property
+    def _gram_width(self) -> int:
+        """Length of a padded row of the Gram matrix."""
+        lanes = padded(1, self.X.dtype)
+        return lanes * (-(-self.n_atoms // lanes) | 1)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the Gram matrix would take more than GRAM_BYTES."""
+        return self.n_atoms * self._gram_width * self.X.dtype.itemsize > GRAM_BYTES
 
     @cached_property
     def norms(self) -> np.ndarray:
@@ -149,6 +188,32 @@ class Problem:
         if init.shape != shape:
             raise ValueError(f"init must have shape {shape}; got {init.shape}.")
         return init
+
+    def restricted(
+        self, X: np.ndarray, members: np.ndarray, init: np.ndarray, max_iter: int, tol: float
+    ) -> Problem:
+        """Return the problem of some samples and some atoms; alphas are for the caller to set.
+
+        Problems of one thread share their memory: the codes of one must be copied before the next
+        is made. Their steps are those of the whole problem.
+        """
+        penalty = self.penalty
+        if penalty is not None:
+            per_atom = [name for name in ("weights", "norms") if name in penalty._fields]
+            penalty = penalty._replace(
+                **{name: getattr(penalty, name)[members] for name in per_atom}
+            )
+        part = Problem(X, self.atoms[members], penalty, init=init, max_iter=max_iter, tol=tol)
+        part.n_threads = 1
+        part.scratch = self.part_scratch
+        part.silences, part.step = self.silences[members], self.step
+        if self.penalty is not None and not self.convex:
+            part.curvature = self.curvature
+        shape = part.n_atoms, part._gram_width
+        part.gram = self.part_scratch.array("gram", shape, part.X.dtype)
+        part.gram[:, part.n_atoms :] = 0.0
+        np.matmul(part.dictionary, part.dictionary.T, out=part.gram[:, : part.n_atoms])
+        return part
 
     def tiles(self, *, lockstep: bool = False) -> list[slice]:
         """Return the rows of each tile; they depend on sizes alone, never on threads."""
@@ -210,6 +275,7 @@ class Problem:
         met: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
         remedy: str = "Raise max_iter or tol.",
         lockstep: bool = False,
+        replacements: tuple[np.ndarray, int] | None = None,
     ) -> SolverResult:
         """Run `kernel` on each tile and certify the codes that it leaves there.
 
@@ -229,37 +295,52 @@ class Problem:
         lockstep : bool, default=False
             Whether the iterations of `kernel` go over all samples of a tile, on threads of its
             own: tiles are large and solved one by one.
+        replacements : tuple of ndarray of shape (n_atoms,) and int, optional
+            What an active unit of each atom costs, in units of alpha, and how many there may be:
+            asks whether any atom could be inserted, removed or swapped to advantage.
 
         Returns
         -------
         SolverResult
         """
-        if step is None and self.penalty is not None and not self.convex:
-            step = 1.0 / self.curvature
-        if self.convex:
+        if self.penalty is not None:
             self.directions  # noqa: B018 - made once, before tiles ask for it side by side
+        if self.penalty is not None and not self.convex:
+            self.step = step = 1.0 / self.curvature if step is None else step
+        shared = self.alpha_ratio is None  # else the silences differ from sample to sample
+        if self.penalty is not None and shared and not self.convex:
+            silences(self.penalty, self.squared_norms, self.step, self.silences)
 
         def solve_tile(tile: Tile) -> tuple[Any, ...]:
             kernel(tile)
             piece = tile.compress()
-            return piece, tile.n_iter, tile.alphas, *self._certify(tile, piece, step)
+            swap_stationary = self._certify_supports(tile, piece, replacements)
+            return (
+                piece, tile.n_iter, tile.alphas, *self._certify(tile, piece, step), swap_stationary
+            )  # fmt: skip
 
         solved = self.map(solve_tile, lockstep=lockstep)
         if not solved:
-            solved = [(SparseCode.from_dense(np.zeros((0, self.n_atoms), self.X.dtype)),
-                       np.zeros(0, np.int64), *[np.zeros(0)] * 3, np.zeros(0, bool))]  # fmt: skip
+            nothing = SparseCode.from_dense(np.zeros((0, self.n_atoms), self.X.dtype))
+            numbers, answers = np.zeros(0), np.zeros(0, bool)
+            solved = [(nothing, np.zeros(0, np.int64), numbers, numbers, numbers, answers, answers)]
         pieces, *columns = zip(*solved)
-        n_iter, alpha, certificate, objective, stationary = map(np.concatenate, columns)
+        n_iter, alpha, certificate, objective, stationary, swap_stationary = map(
+            np.concatenate, columns
+        )
         converged = met(certificate, objective) if met else certificate <= self.tol
         self._warn(converged, certificate, remedy)
+        code = SparseCode.concatenate(pieces)
+        self._warn_of_density(code)
         return SolverResult(
-            code=SparseCode.concatenate(pieces),
+            code=code,
             n_iter=n_iter,
             converged=converged,
             certificate=certificate,
             objective=objective,
             alpha=None if self.penalty is None else alpha,
             coordinate_stationary=stationary if self._counts_units() else None,
+            swap_stationary=swap_stationary if replacements else None,
             certificate_name=self._certificate_name(),
         )
 
@@ -292,14 +373,34 @@ class Problem:
                 self.penalty, tile.alphas, *rows, values, certificate, objective,
             )  # fmt: skip
         else:
-            shape = len(tile.X), self.n_atoms
-            correlations = self.scratch.array("correlations", shape, np.float64)
-            np.matmul(residuals, self.atoms.T, out=correlations)
+            rough = self._rough_products(residuals, lengths)
             certify_tile(
-                residuals, tile.projections, correlations, self.squared_norms, self.penalty,
-                tile.alphas, step, self.tol, *rows, values, certificate, objective, stationary,
+                residuals, lengths, tile.projections, rough, self.atoms, self.silences, self.norms,
+                self.squared_norms, self.penalty, tile.alphas, step, self.tol, *rows, values,
+                certificate, objective, stationary,
             )  # fmt: skip
         return certificate, objective, stationary
+
+    def _certify_supports(
+        self, tile: Tile, piece: SparseCode, replacements: tuple[np.ndarray, int] | None
+    ) -> np.ndarray:
+        stationary = np.zeros(len(tile.X), bool)
+        if replacements is None:
+            return stationary
+        costs, n_nonzero = replacements
+        if not self.is_large:
+            replacement_stationary_tile(
+                tile.projections, tile.energies, self.gram, costs, tile.alphas, n_nonzero,
+                self.tol, piece.indptr, piece.indices, stationary,
+            )  # fmt: skip
+            return stationary
+        for i in range(len(tile.X)):
+            support = piece.indices[piece.indptr[i] : piece.indptr[i + 1]]
+            stationary[i] = support.size == 0
+            if tile.projections[i].any():
+                gains, _ = replacement_gains(tile, i, support, costs, n_nonzero, self.tol)
+                stationary[i] = gains.max() <= self.tol
+        return stationary
 
     def _rough_products(self, residuals: np.ndarray, lengths: np.ndarray) -> np.ndarray:
         """Return products of residuals and atoms, all scaled to norm 1, in float32."""
@@ -312,6 +413,18 @@ class Problem:
         np.matmul(unit, self.directions.T, out=rough[:, : self.n_atoms])
         return rough
 
+    def _warn_of_density(self, code: SparseCode) -> None:
+        """Say that alpha is too small for sparse codes."""
+        if self.penalty is None or self.n_atoms < MANY_ATOMS or not len(self.X):
+            return
+        if code.density > DENSE:
+            warnings.warn(
+                f"alpha is so small that the codes are dense: {code.density:.0%} of the atoms are "
+                f"active. Raise alpha.",
+                UserWarning,
+                stacklevel=_level_outside(),
+            )
+
     def _warn(self, converged: np.ndarray, certificate: np.ndarray, remedy: str) -> None:
         failed = int((~converged).sum())
         if failed:
@@ -319,5 +432,5 @@ class Problem:
                 f"{failed} of {converged.size} samples did not converge: largest "
                 f"{self._certificate_name()} {certificate.max():.1e}, tol {self.tol:.1e}. {remedy}",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=_level_outside(),
             )

@@ -8,7 +8,7 @@ import numpy as np
 from sparsecode._jit import jit
 from sparsecode.solvers._pursuit_simd import best_correlated, best_decrease, strip_width
 
-__all__ = ["mp_tile", "ols_tile", "omp_tile"]
+__all__ = ["mp_tile", "ols_tile", "omp_tile", "pursue", "pursuit_scratch"]
 
 # used by compiled code, where NumPy's dtypes are not at hand
 _STRIP32, _STRIP64 = strip_width(np.float32), strip_width(np.float64)
@@ -42,7 +42,7 @@ def _aligned(size, like):
 
 
 @jit
-def _scratch(gram, norms, n_rows):
+def pursuit_scratch(gram, norms, n_rows):
     """Allocate the scratch of a tile."""
     n_atoms = norms.size
     strip = _strip(gram)
@@ -50,7 +50,8 @@ def _scratch(gram, norms, n_rows):
     size = n_strips * strip
     weights, correlation = _aligned(size, gram), _aligned(size, gram)
     weights[:] = 0.0
-    weights[:n_atoms] = 1.0 / norms
+    for j in range(n_atoms):
+        weights[j] = 1.0 / norms[j]
     correlation[:] = 0.0
     return _Scratch(
         weights, correlation, _aligned(size, gram),
@@ -143,8 +144,10 @@ def _pass_over(ols, gram_row, size, novelty, scratch):
 
 
 @jit
-def _pursue(ols, projection, energy, gram, norms, n_nonzero, target, scratch, indices, values):
-    """Pursue one sample; return how many atoms it takes.
+def pursue(
+    ols, projection, energy, gram, norms, n_nonzero, target, least, scratch, indices, values
+):  # fmt: skip
+    """Pursue one sample, while an atom gains more energy than `least`; return how many it takes.
 
     The rows in the strips are columns of the progressive Cholesky factor and updates of the
     correlations at once, so each step reads one Gram row, in one pass that also finds the next
@@ -161,6 +164,7 @@ def _pursue(ols, projection, energy, gram, norms, n_nonzero, target, scratch, in
     # the recursion of the residual rounds: stop where it is surely below the target
     rounding = eps * residual
     goal = target * unit * unit - 4.0 * rounding
+    bar = least * unit * unit
     if residual <= goal:
         return 0
     _start(projection, values.dtype.type(unit), scratch.correlation, scratch.weights)
@@ -181,6 +185,8 @@ def _pursue(ols, projection, energy, gram, norms, n_nonzero, target, scratch, in
         if not 0.5 * moment * moment <= residual + 64.0 * rounding:  # more than there is: noise
             j = _pass_over(ols, gram[j], size, novelty, scratch)
             continue
+        if 0.5 * moment * moment <= bar:
+            break
         residual -= 0.5 * moment * moment
         scratch.inverses[size] = inverse
         scratch.moments[size] = moment
@@ -202,10 +208,10 @@ def _pursue(ols, projection, energy, gram, norms, n_nonzero, target, scratch, in
 @jit
 def omp_tile(projections, energies, gram, norms, n_nonzero, target, indices, values, counts):
     """Run orthogonal matching pursuit on a tile of samples; `target` is a residual energy."""
-    scratch = _scratch(gram, norms, n_nonzero)
+    scratch = pursuit_scratch(gram, norms, n_nonzero)
     for i in range(counts.size):
-        counts[i] = _pursue(
-            False, projections[i], energies[i], gram, norms, n_nonzero, target, scratch,
+        counts[i] = pursue(
+            False, projections[i], energies[i], gram, norms, n_nonzero, target, 0.0, scratch,
             indices[i], values[i],
         )  # fmt: skip
 
@@ -213,10 +219,10 @@ def omp_tile(projections, energies, gram, norms, n_nonzero, target, indices, val
 @jit
 def ols_tile(projections, energies, gram, norms, n_nonzero, target, indices, values, counts):
     """Run orthogonal least squares on a tile of samples; `target` is a residual energy."""
-    scratch = _scratch(gram, norms, n_nonzero)
+    scratch = pursuit_scratch(gram, norms, n_nonzero)
     for i in range(counts.size):
-        counts[i] = _pursue(
-            True, projections[i], energies[i], gram, norms, n_nonzero, target, scratch,
+        counts[i] = pursue(
+            True, projections[i], energies[i], gram, norms, n_nonzero, target, 0.0, scratch,
             indices[i], values[i],
         )  # fmt: skip
 
@@ -277,7 +283,7 @@ def mp_tile(
     counts, n_iter,
 ):  # fmt: skip
     """Run matching pursuit on a tile of samples; `target` is a residual energy."""
-    scratch = _scratch(gram, norms, 1)
+    scratch = pursuit_scratch(gram, norms, 1)
     slots = np.full(norms.size, -1, np.int64)
     for i in range(counts.size):
         counts[i], n_iter[i] = _match(

@@ -33,10 +33,16 @@ class SolverResult:
         Weight of the penalty, sample by sample; None for methods without a penalty.
     coordinate_stationary : ndarray of shape (n_samples,) or None
         For l0 and CEL0: whether no single coefficient can be changed to lower the objective.
+    swap_stationary : ndarray of shape (n_samples,) or None
+        From :func:`sbr` and on request from :func:`certify`: whether no atom can be inserted,
+        removed or put in another's place, the support refitted, to lower the objective by more
+        than the tolerance times 1/2 ||x||**2.
     certificate_name : str
         "duality gap" relative to 1/2 ||x||**2; "prox residual",
-        ``||z - prox(z + step * D(x - zD))|| / (step * ||Dx||)`` in maximum norms; or "support
-        residual", ``||D_S(x - zD)|| / ||Dx||`` in maximum norms over the support S.
+        ``||z - prox(z + step * D(x - zD))|| / (step * ||Dx||)`` in maximum norms; "support
+        residual", ``||D_S(x - zD)|| / ||Dx||`` in maximum norms over the support S; or, from
+        :func:`branch_and_bound`, "optimality gap", how far the objective lies above a proven lower
+        bound, relative to 1/2 ||x||**2.
 
     Notes
     -----
@@ -51,6 +57,7 @@ class SolverResult:
     objective: np.ndarray
     alpha: np.ndarray | None = None
     coordinate_stationary: np.ndarray | None = None
+    swap_stationary: np.ndarray | None = None
     certificate_name: str = field(default="duality gap", kw_only=True)
 
     def __repr__(self) -> str:

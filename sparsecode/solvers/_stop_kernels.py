@@ -12,6 +12,7 @@ __all__ = [
     "is_solved",
     "move",
     "prox_residual",
+    "silences",
     "start_correlation",
 ]
 
@@ -124,6 +125,47 @@ def _alpha_max_sample(projection, squared_norms, penalty):
                 low = middle
         alpha = high
     return alpha
+
+
+@jit
+def silences(penalty, squared_norms, step, limits):
+    """Write up to which correlation an idle atom stays at 0, at `step` and at 1 / a**2.
+
+    At 1 / a**2 alone, if `step` is 0.
+    """
+    for j in range(limits.size):
+        own = 1.0 / squared_norms[j]
+        at = step if step > 0.0 else own
+        high = 1.0
+        while high < 1e150 and _stays(penalty, high, at, own, j):
+            high *= 2.0
+        if high >= 1e150:
+            limits[j] = np.inf
+            continue
+        low = 0.5 * high
+        while low > 1e-150 and not _stays(penalty, low, at, own, j):
+            high = low
+            low *= 0.5
+        if low <= 1e-150:
+            limits[j] = 0.0
+            continue
+        while True:
+            middle = 0.5 * (low + high)
+            if middle <= low or middle >= high:
+                break
+            if _stays(penalty, middle, at, own, j):
+                low = middle
+            else:
+                high = middle
+        limits[j] = low
+
+
+@jit
+def _stays(penalty, correlation, step, own, j):
+    return (
+        prox(penalty, step * correlation, step, j) == 0.0
+        and prox(penalty, own * correlation, own, j) == 0.0
+    )
 
 
 @jit

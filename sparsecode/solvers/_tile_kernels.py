@@ -3,6 +3,7 @@
 import numpy as np
 
 from sparsecode._jit import jit
+from sparsecode._row_kernels import copy_row
 from sparsecode._simd import dot
 
 __all__ = ["compress_rows", "survey"]
@@ -13,7 +14,7 @@ def survey(X, norms, limit, projections, energies):
     """Measure 1/2 ||x||^2, and silence samples all of whose cosines are at most `limit`."""
     sample = np.empty(X.shape[1])
     for i in range(X.shape[0]):
-        sample[:] = X[i]
+        copy_row(X[i], sample)
         energy = dot(sample, sample)
         energies[i] = 0.5 * energy
         threshold = limit * np.sqrt(energy)

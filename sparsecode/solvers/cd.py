@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sparsecode.penalties._dispatch import Penalty
 from sparsecode.solvers._cd_kernels import cd_tile
 from sparsecode.solvers._docs import shared_docs
+from sparsecode.solvers._parts import in_parts
 from sparsecode.solvers._problem import Problem
 from sparsecode.solvers._result import SolverResult
 from sparsecode.solvers._tile import Tile
@@ -56,6 +58,8 @@ def cd(
     feature-sign search of Lee, Battle, Raina & Ng 2006 (NIPS 19, 801-808); it is kept only if
     the objective falls. For l0 and CEL0 the fixed points are the same, and
     coordinate-stationary.
+    Where the Gram matrix would take more than 2 GiB, working sets of atoms that a few samples share
+    take its place; `max_iter` then counts over all of them.
     """
     problem = Problem(
         X, dictionary, penalty,
@@ -64,6 +68,11 @@ def cd(
     )  # fmt: skip
 
     problem.refuse_paper_cel0("cd")
+    return problem.solve(in_parts(problem, descent))
+
+
+def descent(problem: Problem) -> Callable[[Tile], None]:
+    """Return the kernel that descends in every sample of a tile."""
     gram = problem.gram
 
     def kernel(tile: Tile) -> None:
@@ -73,4 +82,4 @@ def cd(
             tile.codes, tile.n_iter,
         )  # fmt: skip
 
-    return problem.solve(kernel)
+    return kernel

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from sparsecode.penalties.cel0 import CEL0
 from sparsecode.solvers._docs import shared_docs
-from sparsecode.solvers._irl1_kernels import irl1_tile
+from sparsecode.solvers._parts import in_parts
 from sparsecode.solvers._problem import Problem
 from sparsecode.solvers._result import SolverResult
-from sparsecode.solvers._tile import Tile
+from sparsecode.solvers.irl1 import reweighting, tie_free_step
 
 __all__ = ["cel0_macro"]
 
@@ -55,6 +56,7 @@ def cel0_macro(
     Soubies, Blanc-Féraud & Aubert 2015 (SIAM J. Imaging Sci. 8, 1607-1639), section 5, with
     the inner solver :func:`irl1`. The prox residual is taken at the step 1 / 2L: at 1 / L the
     operator may jump, and no point on a flat segment would pass for critical.
+    Dictionaries too large for their Gram matrix are solved as :func:`irl1` does.
     """
     problem = Problem(
         X, dictionary, penalty,
@@ -66,14 +68,5 @@ def cel0_macro(
             f"the penalty of cel0_macro must be CEL0; got {type(problem.penalty).__name__}. "
             f"Use ista or cd."
         )
-    step = 0.5 / problem.curvature  # where CEL0's operator has no jump, not even at a tie
-    gram = problem.gram
-
-    def kernel(tile: Tile) -> None:
-        irl1_tile(
-            tile.projections, tile.energies, gram, problem.squared_norms,
-            problem.penalty, tile.alphas, True, step, problem.max_iter, 0.9 * problem.tol,
-            tile.codes, tile.n_iter,
-        )  # fmt: skip
-
-    return problem.solve(kernel, step=step)
+    kernel = in_parts(problem, partial(reweighting, macro=True))
+    return problem.solve(kernel, step=tie_free_step(problem))

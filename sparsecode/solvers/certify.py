@@ -12,6 +12,7 @@ from sparsecode.solvers._docs import shared_docs
 from sparsecode.solvers._problem import Problem
 from sparsecode.solvers._result import SolverResult
 from sparsecode.solvers._tile import Tile
+from sparsecode.solvers.sbr import unit_costs
 
 __all__ = ["certify"]
 
@@ -24,6 +25,7 @@ def certify(
     code: Any,
     *,
     alpha_ratio: float | None = None,
+    swaps: bool = False,
     tol: float | None = None,
     n_threads: int | None = None,
     progress: bool = False,
@@ -37,6 +39,8 @@ def certify(
     <penalty>
     code : SparseCode or array-like of shape (n_samples, n_atoms)
         Codes of any origin; they are returned as they came.
+    swaps : bool, default=False
+        For l0 and CEL0: whether to find out if they are swap-stationary too, as :func:`sbr` does.
     <tol>
     <n_threads>
 
@@ -59,9 +63,11 @@ def certify(
         progress=progress,
     )  # fmt: skip
 
+    replacements = (unit_costs(problem), min(problem.dictionary.shape)) if swaps else None
+
     def keep(tile: Tile) -> None:  # even where no atom sees the sample
         tile.found = tile.start
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return problem.solve(keep)
+        return problem.solve(keep, replacements=replacements)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sparsecode.penalties._dispatch import Penalty, formulas, make
+from sparsecode.penalties.cel0 import CEL0, PaperCEL0
+from sparsecode.penalties.l0 import L0
 from sparsecode.solvers._docs import shared_docs
 from sparsecode.solvers._result import SolverResult
 from sparsecode.solvers.cd import cd
 from sparsecode.solvers.feature_sign import feature_sign
+from sparsecode.solvers.irl1 import irl1
+from sparsecode.solvers.sbr import sbr
 
 __all__ = ["encode"]
 
@@ -29,7 +34,9 @@ def encode(
     r"""Code every sample by the solver that suits the penalty.
 
     Minimises :math:`\frac12 \|x - zD\|^2 + \mathrm{penalty}(z)` per sample:
-    by :func:`feature_sign` where the penalty is convex, by :func:`cd` where it is not.
+    by :func:`feature_sign` where the penalty is convex, by :func:`sbr` for l0 and CEL0, by
+    :func:`irl1` for others with a finite slope at 0, by :func:`cd` for the rest and where l0 and
+    CEL0 are restricted to positive codes.
 
     Parameters
     ----------
@@ -38,16 +45,25 @@ def encode(
     <penalty>
     <init>
     max_iter : int, default=10000
-        Largest number of changes of the support, or of sweeps over the working set.
+        Largest number of changes of the support, of reweightings or of sweeps.
     <tol>
     <n_threads>
 
     <returns>
     """
     struct = make(penalty) if isinstance(penalty, str) else penalty
-    solver = cd if formulas(struct).dual_parts is None else feature_sign
-    return solver(
+    return _solver_for(struct)(
         X, dictionary, penalty,
         alpha_ratio=alpha_ratio, init=init, max_iter=max_iter, tol=tol, n_threads=n_threads,
         progress=progress,
     )  # fmt: skip
+
+
+def _solver_for(penalty: Penalty) -> Callable[..., SolverResult]:
+    known = formulas(penalty)
+    if known.dual_parts is not None:
+        return feature_sign
+    if isinstance(penalty, L0 | CEL0):
+        suits = not penalty.positive and getattr(penalty, "norms", None) is None
+        return sbr if suits else cd
+    return cd if known.slope is None or isinstance(penalty, PaperCEL0) else irl1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from sparsecode.penalties._dispatch import Penalty
 from sparsecode.solvers._cd_kernels import cd_tile
 from sparsecode.solvers._docs import shared_docs
 from sparsecode.solvers._feature_sign_kernels import feature_sign_tile
+from sparsecode.solvers._parts import in_parts
 from sparsecode.solvers._problem import Problem
 from sparsecode.solvers._result import SolverResult
 from sparsecode.solvers._tile import Tile
@@ -68,6 +70,8 @@ def feature_sign(
     on the support (Goodnight 1979, Am. Stat. 33, 149-158), so that a change of the support costs
     one outer product in fast memory, not a factorisation. The end is exact but for rounding;
     `tol` decides how early the search may stop. `n_iter` counts the changes of the support.
+    Where the Gram matrix would take more than 2 GiB, working sets of atoms that a few samples share
+    take its place; `max_iter` then counts over all of them.
     """
     problem = Problem(
         X, dictionary, penalty,
@@ -79,11 +83,15 @@ def feature_sign(
             f"the penalty of feature_sign must be L1 or ElasticNet; got "
             f"{type(problem.penalty).__name__}. Use cd."
         )
+    return problem.solve(in_parts(problem, sign_search), remedy="Raise max_iter or tol.")
+
+
+def sign_search(problem: Problem) -> Callable[[Tile], None]:
+    """Return the kernel that searches the signs of every sample of a tile."""
     gram = problem.gram
     norms = problem.norms.astype(problem.X.dtype)
-    capacity = min(problem.n_atoms, problem.X.shape[1] + SPARE, LARGEST)
+    capacity, slack = working_set_size(problem), rounding_slack(problem)
     goal = 0.9 * problem.tol
-    slack = float(np.finfo(problem.X.dtype).eps ** 0.75)
 
     def kernel(tile: Tile) -> None:
         indices, values, counts = tile.rows_to_fill()
@@ -94,24 +102,42 @@ def feature_sign(
             capacity, problem.max_iter, goal, slack, start.indptr, start.indices, start.values,
             indices, values, counts, tile.n_iter, solved,
         )  # fmt: skip
-        stuck = np.flatnonzero(~solved)
-        if stuck.size:  # rounding, or a support too large for a tableau: descend from there
-            codes = np.zeros((stuck.size, problem.n_atoms), problem.X.dtype)
-            for row, i in enumerate(stuck):
-                codes[row, indices[i, : counts[i]]] = values[i, : counts[i]]
-            residuals = tile.X[stuck] - codes @ problem.dictionary
-            worse = ~(0.5 * (residuals**2).sum(axis=1) <= tile.energies[stuck])  # or NaN
-            codes[worse] = 0.0
-            sweeps = np.zeros(stuck.size, np.int64)
-            cd_tile(
-                tile.projections[stuck], tile.energies[stuck], gram, problem.squared_norms,
-                problem.penalty, tile.alphas[stuck], True, problem.max_iter, goal, codes, sweeps,
-            )  # fmt: skip
-            for row, i in enumerate(stuck):
-                support = np.flatnonzero(codes[row])
-                counts[i] = support.size
-                indices[i, : support.size] = support
-                values[i, : support.size] = codes[row, support]
-                tile.n_iter[i] += sweeps[row]
+        descend_where_stuck(tile, solved, goal)
 
-    return problem.solve(kernel, remedy="Raise max_iter or tol.")
+    return kernel
+
+
+def working_set_size(problem: Problem) -> int:
+    """Return the most members of a working set."""
+    return min(problem.n_atoms, problem.X.shape[1] + SPARE, LARGEST)
+
+
+def rounding_slack(problem: Problem) -> float:
+    """Return by which part of its limit a slope may exceed it for rounding."""
+    return float(np.finfo(problem.X.dtype).eps ** 0.75)
+
+
+def descend_where_stuck(tile: Tile, solved: np.ndarray, goal: float) -> None:
+    """Go on by coordinate descent where rounding or a support too large stopped the search."""
+    stuck = np.flatnonzero(~solved)
+    if not stuck.size:
+        return
+    problem = tile.problem
+    indices, values, counts = tile.rows_to_fill()
+    codes = np.zeros((stuck.size, problem.n_atoms), problem.X.dtype)
+    for row, i in enumerate(stuck):
+        codes[row, indices[i, : counts[i]]] = values[i, : counts[i]]
+    residuals = tile.X[stuck] - codes @ problem.dictionary
+    worse = ~(0.5 * (residuals**2).sum(axis=1) <= tile.energies[stuck])  # or NaN
+    codes[worse] = 0.0
+    sweeps = np.zeros(stuck.size, np.int64)
+    cd_tile(
+        tile.projections[stuck], tile.energies[stuck], problem.gram, problem.squared_norms,
+        problem.penalty, tile.alphas[stuck], problem.convex, problem.max_iter, goal, codes, sweeps,
+    )  # fmt: skip
+    for row, i in enumerate(stuck):
+        support = np.flatnonzero(codes[row])
+        counts[i] = support.size
+        indices[i, : support.size] = support
+        values[i, : support.size] = codes[row, support]
+        tile.n_iter[i] += sweeps[row]

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import numpy as np
+
 from sparsecode.penalties._dispatch import Penalty, formulas, registered
+from sparsecode.penalties.cel0 import PaperCEL0
 from sparsecode.solvers._docs import shared_docs
 from sparsecode.solvers._irl1_kernels import irl1_tile
+from sparsecode.solvers._parts import in_parts
 from sparsecode.solvers._problem import Problem
 from sparsecode.solvers._result import SolverResult
 from sparsecode.solvers._tile import Tile
+from sparsecode.solvers.feature_sign import descend_where_stuck, rounding_slack, working_set_size
 
 __all__ = ["irl1"]
 
@@ -50,9 +57,13 @@ def irl1(
     -----
     Candès, Wakin & Boyd 2008 (J. Fourier Anal. Appl. 14, 877-905), section 2.2; Ochs,
     Dosovitskiy, Brox & Pock 2015 (SIAM J. Imaging Sci. 8, 331-372) for the general penalty. The
-    slope must be finite at 0 and never grow, which excludes l0, l1/2 and the elastic net. It
-    ends at a critical point; where the penalty is more concave than the data term is convex, the
-    prox residual, taken at the step 1 / 2L, may show that a larger move would still pay.
+    slope must be finite at 0 and never grow, which excludes l0, l1/2 and the elastic net. The
+    lassos are those of :func:`feature_sign`; every third weight is taken where the codes are
+    heading (Aitken's extrapolation). It ends at a critical point. Where the penalty is more concave
+    than the data term is convex, a proximal step of 1 / 2L, at which the prox residual is taken,
+    may still pay there: from such a point coordinate descent goes on.
+    Where the Gram matrix would take more than 2 GiB, working sets of atoms that a few samples share
+    take its place; `max_iter` then counts over all of them.
     """
     problem = Problem(
         X, dictionary, penalty,
@@ -70,14 +81,33 @@ def irl1(
             f"{', '.join(known)} have; got "
             f"{type(problem.penalty).__name__}. Use cd."
         )
-    step = 0.5 / problem.curvature  # where CEL0's operator has no jump, not even at a tie
+    kernel = in_parts(problem, partial(reweighting, macro=False))
+    return problem.solve(kernel, step=tie_free_step(problem))
+
+
+def tie_free_step(problem: Problem) -> float:
+    """Return a step at which CEL0's operator has no jump, not even at a tie."""
+    return 0.5 / problem.curvature
+
+
+def reweighting(problem: Problem, *, macro: bool) -> Callable[[Tile], None]:
+    """Return the kernel that reweights; `macro` asks for CEL0's moves along flat segments too."""
+    step = tie_free_step(problem)
     gram = problem.gram
+    norms = problem.norms.astype(problem.X.dtype)
+    capacity, slack = working_set_size(problem), rounding_slack(problem)
+    can_descend = not isinstance(problem.penalty, PaperCEL0)  # which silences every unit atom
 
     def kernel(tile: Tile) -> None:
+        indices, values, counts = tile.rows_to_fill()
+        solved = np.zeros(len(tile.X), bool)
+        start = tile.start
         irl1_tile(
-            tile.projections, tile.energies, gram, problem.squared_norms,
-            problem.penalty, tile.alphas, False, step, problem.max_iter, 0.9 * problem.tol,
-            tile.codes, tile.n_iter,
+            tile.projections, tile.energies, gram, norms, problem.penalty, tile.alphas, step,
+            problem.silences, capacity, macro, problem.max_iter, 0.3 * problem.tol, slack,
+            start.indptr, start.indices, start.values, indices, values, counts, tile.n_iter, solved,
         )  # fmt: skip
+        if can_descend:
+            descend_where_stuck(tile, solved, 0.9 * problem.tol)
 
-    return problem.solve(kernel, step=step)
+    return kernel

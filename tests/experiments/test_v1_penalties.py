@@ -72,6 +72,7 @@ def test_coding_stops_early_and_says_so(problem):
     assert np.median(result.certificate) > 100 * exact.certificate.max()
 
 
+@pytest.mark.filterwarnings("ignore:alpha is so small")
 def test_a_batch_that_the_rule_does_not_stop_has_not_converged(problem):
     X, D = problem
     with pytest.warns(ConvergenceWarning, match="30 of 30 samples did not converge"):

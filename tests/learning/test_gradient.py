@@ -12,7 +12,7 @@ from sparsecode import penalties, solvers
 from sparsecode.core import SparseCode, match, normalize
 from sparsecode.datasets import planted_codes
 from sparsecode.learning import LearningResult, olshausen_field
-from sparsecode.penalties import CEL0, L1, MCP, PaperCEL0
+from sparsecode.penalties import CEL0, L0, L1, MCP, PaperCEL0
 from sparsecode.solvers import cd, encode, ista
 
 N_FEATURES, N_ATOMS = 12, 18
@@ -102,8 +102,8 @@ def test_planted_atoms_are_found(penalty, batch_size, n_batches, found):
             4000, n_atoms=16, n_features=16, n_active=2, amplitudes="uniform", rng=seed
         )
         result = olshausen_field(
-            truth.X, 16, penalty, learning_rate=20.0, decay=0.05, batch_size=batch_size,
-            n_batches=n_batches, rng=100 + seed, n_threads=1,
+            truth.X, 16, penalty, solver="cd", learning_rate=20.0, decay=0.05,
+            batch_size=batch_size, n_batches=n_batches, rng=100 + seed, n_threads=1,
         )  # fmt: skip
         np.testing.assert_allclose(np.linalg.norm(result.dictionary, axis=1), 1.0)
         cosines.append(match(result.dictionary, truth.dictionary, signed=False).cosines)
@@ -257,10 +257,12 @@ def test_codes_are_never_made_dense(batches, atoms, monkeypatch):
 # Any solver, any penalty
 
 SOLVERS = {
+    "branch_and_bound": (None, {"n_nonzero": 1}),
     "cd": (L1(0.1), {}),
     "cel0_macro": (CEL0(0.05), {}),
     "feature_sign": (L1(0.1), {}),
     "fista": (L1(0.1), {}),
+    "homotopy": (L1(0.1), {}),
     "htp": (None, {"n_nonzero": 2}),
     "iht": (None, {"n_nonzero": 2}),
     "irl1": (MCP(0.2), {}),
@@ -269,6 +271,7 @@ SOLVERS = {
     "mp": (None, {"n_nonzero": 2}),
     "ols": (None, {"n_nonzero": 2}),
     "omp": (None, {"n_nonzero": 2}),
+    "sbr": (L0(0.05), {}),
 }
 
 

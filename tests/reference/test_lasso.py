@@ -120,6 +120,7 @@ def test_elastic_net_is_the_lasso_of_augmented_data(problem, solver):
 
 
 @BOTH
+@pytest.mark.filterwarnings("ignore:alpha is so small")
 def test_float32_reaches_its_tolerance(problem, solver):
     X, dictionary = problem
     result = solver(X.astype(np.float32), dictionary.astype(np.float32), "l1", alpha_ratio=0.05)

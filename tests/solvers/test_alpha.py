@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sparsecode.penalties import CEL0, L0, L1, MCP, Half, PaperCEL0, make
-from sparsecode.solvers import alpha_for_density, alpha_max, cd
+from sparsecode.solvers import alpha_for_density, alpha_max, cd, encode
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_zero_samples_are_silent_at_every_alpha(problem):
 def test_density_is_met(problem, name, density):
     X, dictionary = problem
     alpha = alpha_for_density(X, dictionary, name, density, rtol=0.02)
-    found = cd(X, dictionary, make(name, alpha)).code.density
+    found = encode(X, dictionary, make(name, alpha)).code.density
     assert found == pytest.approx(density, rel=0.02)
 
 

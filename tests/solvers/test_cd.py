@@ -35,6 +35,7 @@ FRACTIONS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:alpha is so small")
 def test_working_sets_larger_than_the_gathered_block():
     rng = np.random.default_rng(1)
     dictionary = rng.standard_normal((GATHERED + 80, 600))
@@ -129,7 +130,7 @@ def test_codes_are_optimal_along_every_axis(penalty):
 UPHILL = [L1(0.3), L0(0.1), CEL0(0.1), Half(0.15), MCP(0.3), SCAD(0.3), LogSum(0.1)]
 
 
-@pytest.mark.filterwarnings("ignore:.*did not converge")
+@pytest.mark.filterwarnings("ignore:.*did not converge", "ignore:alpha is so small")
 @pytest.mark.parametrize("penalty", UPHILL, ids=repr)
 def test_neither_a_sweep_nor_a_leap_leads_uphill(penalty):
     """A call whose sweeps run out ends with leaps."""

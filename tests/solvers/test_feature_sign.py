@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sparsecode.core import SparseCode, normalize
 from sparsecode.datasets import extract_patches, natural_images, whiten
-from sparsecode.penalties import CEL0, L1, ElasticNet
+from sparsecode.penalties import CEL0, L0, L1, ElasticNet
 from sparsecode.solvers import cd, feature_sign
 
 #: The module; its name stands for the function in the package.
@@ -84,7 +84,8 @@ def test_twin_atoms_and_atoms_that_depend_on_others(patches):
 def test_codes_as_dense_as_they_can_be():
     rng = np.random.default_rng(5)
     X, dictionary = rng.normal(size=(3, 400)), normalize(rng.normal(size=(700, 400)))
-    result = feature_sign(X, dictionary, L1(1e-3))
+    with pytest.warns(UserWarning, match="codes are dense"):
+        result = feature_sign(X, dictionary, L1(1e-3))
     assert result.converged.all()
     assert np.diff(result.code.indptr).min() > 350
 
@@ -163,3 +164,16 @@ def test_dependent_atoms_and_small_weights(kind, dtype, ratio, positive):
     for x, z, alpha, gap in zip(X, codes, result.alpha, result.certificate):
         exact = twins.relative_gap(penalty._replace(alpha=alpha), x, dictionary, z)
         assert gap == pytest.approx(max(exact, 0.0), rel=1e-2, abs=0.01 * tol)
+
+
+def test_dense_codes_are_said_once_and_stay_correct():
+    rng = np.random.default_rng(4)
+    X, dictionary = rng.standard_normal((50, 40)), normalize(rng.standard_normal((60, 40)))
+    with pytest.warns(UserWarning, match="codes are dense: 6.% of the atoms are active") as caught:
+        result = feature_sign(X, dictionary, L1(1e-6))
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    assert result.converged.all()
+    with pytest.warns(UserWarning, match="alpha is so small"):
+        assert cd(X, dictionary, L0(1e-9)).code.nnz > 0.9 * 50 * 40
+    feature_sign(X, dictionary, L1(0.5))  # without a word

@@ -21,23 +21,19 @@ def problem():
 
 
 @pytest.mark.parametrize("penalty", SLOPES, ids=repr)
-@pytest.mark.parametrize("n_iter", [1, 2, 4])
-@pytest.mark.filterwarnings("ignore:.*did not converge")
-def test_reweightings_are_those_of_the_twin(penalty, n_iter, problem):
+def test_another_reweighting_changes_nothing(penalty, problem):
     X, dictionary = problem
     norms = np.linalg.norm(dictionary, axis=1)
     step = 1 / np.linalg.norm(dictionary, 2) ** 2
-    codes = irl1(X, dictionary, penalty, max_iter=n_iter, tol=1e-10).code.to_dense()
+    codes = irl1(X, dictionary, penalty, tol=1e-9).code.to_dense()
     for x, code in zip(X, codes):
-        z = np.zeros(14)
-        for _ in range(n_iter):
-            lasso = L1(1.0, weights=SLOPES[penalty](np.abs(z), norms))
-            z = twins.fista(lasso, x, dictionary, z, step, 3000)
-        np.testing.assert_allclose(code, z, atol=1e-6)
+        lasso = L1(1.0, weights=np.maximum(SLOPES[penalty](np.abs(code), norms), 1e-12))
+        again = twins.fista(lasso, x, dictionary, code, step, 3000)
+        np.testing.assert_allclose(code, again, atol=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore:.*did not converge")
-def test_each_reweighting_lowers_the_objective(problem):
+def test_more_reweightings_lower_the_objective(problem):
     X, dictionary = problem
     start = np.random.default_rng(2).standard_normal((5, 14))
     costs = [
