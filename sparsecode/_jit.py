@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, lru_cache, partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from numba import prange
 from numba.core.caching import FunctionCache
 from threadpoolctl import ThreadpoolController
 
+from sparsecode._cache import kernel_folder
 from sparsecode._validation import check_count
 
 __all__ = ["available_threads", "jit", "parallel_jit", "prange", "source_hash", "threads"]
@@ -43,18 +45,46 @@ class _KernelCache(FunctionCache):
     Numba keys compiled code by the types of the arguments, and a struct by reference to its
     class. It would run a penalty's old formulas after an edit of their module, and would fail in
     every solver once that module is gone. Here the key is text: names, and hashes of modules.
+    Numba would also keep kernels beside their sources, where stale ones outlive an edit of the
+    files that are compiled into them.
     """
+
+    def __init__(self, function: Callable) -> None:
+        config: Any = numba.config
+        before = config.CACHE_DIR
+        config.CACHE_DIR = before or str(kernel_folder())
+        try:
+            super().__init__(function)
+        finally:
+            config.CACHE_DIR = before
 
     def _index_key(self, sig: Any, codegen: Any) -> tuple:
         types, *rest = super()._index_key(sig, codegen)
         return (str(types), *(source_hash(struct) for struct in _structs(sig)), *rest)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        return super().load_overload(sig, target_context) if _can_be_kept(sig) else None
+        kept = _can_be_kept(sig)
+        found = super().load_overload(sig, target_context) if kept else None
+        if found is None:
+            _announce(kept)
+        return found
 
     def save_overload(self, sig: Any, data: Any) -> None:
         if _can_be_kept(sig):
-            super().save_overload(sig, data)
+            with suppress(OSError):  # a full disk costs another compilation, not the result
+                super().save_overload(sig, data)
+
+
+@cache
+def _announce(kept: bool) -> None:
+    """Say, once a process, why the first call of something takes seconds."""
+    logging.getLogger("sparsecode").warning(
+        "sparsecode is compiling kernels, which happens once: they are kept on disk "
+        "(`sparsecode warm-up` compiles them ahead)."
+        if kept
+        else "sparsecode is compiling kernels for a penalty that no other process can import: put "
+        "it into a module and they are kept on disk."
+    )
 
 
 def _structs(types: Any) -> list[type]:

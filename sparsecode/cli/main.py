@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -35,6 +36,10 @@ _EXAMPLES = {
   sparsecode inspect dictionary.safetensors --plot atoms.png
   sparsecode inspect codes.npz
 """,
+    "warm-up": """examples:
+  sparsecode warm-up
+  sparsecode warm-up --all --quiet
+""",
 }
 
 
@@ -55,11 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = build_parser().parse_args(arguments)
     os.environ.setdefault("MPLBACKEND", "agg")
     try:
-        with warnings.catch_warnings(), _terminable():
+        with warnings.catch_warnings(), _terminable(), _hushed(given):
             warnings.simplefilter("default")
             warnings.showwarning = _Said()
             use_hashed_numba_cache()  # before anything imports Numba
-            import_module(f"sparsecode.cli.{given.command}").run(given)
+            import_module(f"sparsecode.cli.{given.command.replace('-', '_')}").run(given)
     except (ValueError, TypeError, OSError, ImportError) as error:
         print(f"sparsecode {given.command}: {_sentence(error)}", file=sys.stderr)
         return 2
@@ -67,6 +72,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"sparsecode {given.command}: interrupted; no output was written.", file=sys.stderr)
         return 130
     return 0
+
+
+@contextmanager
+def _hushed(given: argparse.Namespace) -> Iterator[None]:
+    """Keep still about kernels being compiled if asked to, or where it is the whole purpose."""
+    logger = logging.getLogger("sparsecode")
+    before = logger.level
+    if given.command == "warm-up" or getattr(given, "quiet", False):
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 @contextmanager
@@ -113,7 +131,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     ours = sys.modules["sparsecode"].__version__
     parser.add_argument("--version", action="version", version=f"sparsecode {ours}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="learn|encode|inspect")
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="learn|encode|inspect|warm-up"
+    )
 
     learn = _add(commands, "learn", "Learn a dictionary from pictures or samples.")
     _add_source(learn, 1024)
@@ -208,6 +228,16 @@ def build_parser() -> argparse.ArgumentParser:
     inspect.add_argument(
         "--plot", type=Path, metavar="PICTURE", help="Draw the atoms or codes: .png, .pdf or .svg."
     )
+
+    warm_up = _add(
+        commands, "warm-up", "Compile kernels ahead of their first use; they are kept on disk."
+    )
+    warm_up.add_argument(
+        "--all",
+        action="store_true",
+        help="Every solver, penalty and learner, which takes minutes; by default the common ones.",
+    )
+    _add_quiet(warm_up)
     return parser
 
 
@@ -258,4 +288,8 @@ def _add_penalty(command: argparse.ArgumentParser, default: str | None) -> None:
 
 def _add_common(command: argparse.ArgumentParser) -> None:
     command.add_argument("--threads", type=int, metavar="N", help="default: all")
+    _add_quiet(command)
+
+
+def _add_quiet(command: argparse.ArgumentParser) -> None:
     command.add_argument("--quiet", action="store_true", help="No progress.")

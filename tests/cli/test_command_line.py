@@ -518,7 +518,7 @@ def test_a_full_disk_leaves_the_old_file(command, suffix, samples, atoms, tmp_pa
 # Help
 
 
-@pytest.mark.parametrize("command", ["learn", "encode", "inspect"])
+@pytest.mark.parametrize("command", ["learn", "encode", "inspect", "warm-up"])
 def test_help_ends_with_an_example_that_parses(command, capsys):
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
