@@ -1,0 +1,1 @@
+"""Certified l1 codes of whitened patches."""

@@ -1,0 +1,1 @@
+"""Codes with MCP, CEL0 and l0 penalties."""

@@ -1,0 +1,1 @@
+"""Codes with a given number of active atoms."""
