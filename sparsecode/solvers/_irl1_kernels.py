@@ -210,16 +210,20 @@ def irl1_tile(
     largest = largest_energy(gram)
     weights = np.empty(n_atoms)
     lasso = L1(1.0, penalty.positive, weights)
+    limits, inverses = np.empty_like(search.limits), np.empty_like(search.inverses)
     before, earlier = np.zeros_like(search.codes), np.zeros_like(search.codes)
     for i in range(projections.shape[0]):
         weighted = with_alpha(penalty, alphas[i])
-        for j in range(n_atoms):
-            weights[j] = slope(weighted, 0.0, j)
+        if i == 0 or alphas[i] != alphas[i - 1]:
+            for j in range(n_atoms):
+                weights[j] = slope(weighted, 0.0, j)
+            set_limits(lasso, n_atoms, limits, inverses)
+        copy_row(limits, search.limits)
+        copy_row(inverses, search.inverses)
         given = slice(start_indptr[i], start_indptr[i + 1])
         for position in range(start_indptr[i], start_indptr[i + 1]):
             j = int(start_indices[position])
-            weights[j] = slope(weighted, np.float64(abs(start_values[position])), j)
-        set_limits(lasso, n_atoms, search.limits, search.inverses)
+            search.limits[j] = slope(weighted, np.float64(abs(start_values[position])), j)
         size = start_search(
             projections[i], gram, lasso, start_indices[given], start_values[given], search
         )

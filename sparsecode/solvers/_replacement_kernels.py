@@ -32,6 +32,7 @@ class _State(NamedTuple):
     """A support and what it leaves; vectors over atoms fill whole vector registers."""
 
     correlation: Any  #: of every atom with the residual
+    norms: Any  #: squared norms of the atoms
     energies: Any  #: of every atom, orthogonal to the support
     floors: Any  #: energies up to which an atom counts as spanned
     costs: Any  #: twice what an active atom costs
@@ -58,6 +59,7 @@ def _allocate(like, width, capacity):
     stride = (capacity + lanes) // lanes * lanes
     return _State(
         np.zeros(width, dtype), np.zeros(width, dtype), np.zeros(width, dtype),
+        np.zeros(width, dtype),
         np.full(width, np.inf, dtype), np.zeros((capacity, width), dtype),
         np.zeros((capacity, stride), dtype), np.empty(capacity, np.int64), np.arange(capacity),
         np.zeros(stride, dtype), np.zeros(width, dtype), np.zeros(width, dtype),
@@ -71,15 +73,25 @@ def _novelty(state):
 
 
 @jit
-def _begin(projection, gram, alpha, weights, state):
-    """Start with the empty support."""
+def _prepare(gram, state):
+    """Write what is the same for all samples."""
     novelty = _novelty(state)
-    copy_row(projection, state.correlation)
-    for j in range(projection.size):
-        norm = gram[j, j]
-        state.energies[j] = norm
-        state.floors[j] = novelty * norm
+    for j in range(gram.shape[0]):
+        state.norms[j] = gram[j, j]
+        state.floors[j] = novelty * gram[j, j]
+
+
+@jit
+def _set_costs(alpha, weights, state):
+    for j in range(weights.size):
         state.costs[j] = 2.0 * alpha * weights[j]
+
+
+@jit
+def _begin(projection, state):
+    """Start with the empty support."""
+    copy_row(projection, state.correlation)
+    copy_row(state.norms, state.energies)
 
 
 @jit
@@ -334,7 +346,10 @@ def replacement_tile(
     state = _allocate(projections, gram.shape[1], capacity)
     scratch = pursuit_scratch(gram, norms, n_nonzero)
     rounding = 2.0 * ROUNDING * np.finfo(projections.dtype).eps
+    _prepare(gram, state)
     for i in range(projections.shape[0]):
+        if i == 0 or alphas[i] != alphas[i - 1]:
+            _set_costs(alphas[i], weights, state)
         counts[i] = n_iter[i] = 0
         if not projections[i].any():  # no atom sees the sample
             continue
@@ -350,7 +365,7 @@ def replacement_tile(
                 least, scratch, indices[i], values[i],
             )  # fmt: skip
         waiting = indices[i, :size]
-        _begin(projections[i], gram, alphas[i], weights, state)
+        _begin(projections[i], state)
         if _invert(gram, waiting, _novelty(state), state):
             _settle(projections[i], gram, waiting, waiting, state)
             waiting = waiting[:0]
@@ -380,12 +395,15 @@ def replacement_stationary_tile(
         capacity = max(capacity, indptr[i + 1] - indptr[i])
     state = _allocate(energies, gram.shape[1], capacity)
     rows = np.empty((capacity, gram.shape[1]))
+    _prepare(gram, state)
     for i in range(projections.shape[0]):
+        if i == 0 or alphas[i] != alphas[i - 1]:
+            _set_costs(alphas[i], weights, state)
         first, last = indptr[i], indptr[i + 1]
         if not projections[i].any():
             stationary[i] = first == last
             continue
-        _begin(projections[i], gram, alphas[i], weights, state)
+        _begin(projections[i], state)
         size = last - first
         members = indices[first:last]
         if not _invert(gram, members, 1e-3 * NOVELTY, state):
