@@ -42,7 +42,11 @@ def _log_sum_prox(penalty, v, step, j):
     discriminant = (v + penalty.epsilon) ** 2 - 4.0 * scaled
     if discriminant < 0.0:
         return 0.0
-    u = 0.5 * (v - penalty.epsilon + sqrt(discriminant))
+    root = sqrt(discriminant)
+    if v < penalty.epsilon:  # without the cancellation
+        u = 2.0 * (v * penalty.epsilon - scaled) / (root + penalty.epsilon - v)
+    else:
+        u = 0.5 * (v - penalty.epsilon + root)
     if u <= 0.0:
         return 0.0
     # 1/2 (u - v)**2 + scaled * log(1 + u / epsilon) against 1/2 v**2

@@ -149,7 +149,7 @@ def _prox_residuals(
     lanes = BYTES // rough.itemsize
     factor = -2.0  # which every product exceeds
     if least > 0.0:  # less what the limits and the products round
-        factor = max((1.0 - 1e-6) / length - margin / least, factor)
+        factor = max((1.0 - 1e-6) * least / length - margin, factor)
     position = first
     for start in range(0, rough.size, lanes):
         exceed = above(rough, limits, factor, start, penalty.positive)
@@ -178,8 +178,10 @@ def certify_tile(
     limits = np.ones(rough.shape[1], np.float32)
     least = np.inf
     for j in range(norms.size):
-        limits[j] = silences[j] / norms[j]
         least = min(least, silences[j] / norms[j])
+    if 0.0 < least < np.inf:
+        for j in range(norms.size):
+            limits[j] = min(silences[j] / norms[j] / least, 1e30)
     margin = (residuals.shape[1] + 8) * ROUNDING
     for i in range(residuals.shape[0]):
         first, last = indptr[i], indptr[i + 1]

@@ -89,17 +89,19 @@ def _release_idle(penalty, size, search):
 
 
 @jit
-def _reweight_members(gram, penalty, lasso, size, goal, max_iter, before, earlier, search):
+def _reweight_members(
+    gram, penalty, lasso, size, goal, done, max_iter, before, earlier, search
+):  # fmt: skip
     """Reweight and settle the members until the weights stay.
 
-    Every third time, the changes of the codes are extrapolated (Aitken). Returns how many are
-    left, the times and the way that the codes went.
+    Every third time, the changes of the codes are extrapolated (Aitken), while all times, of which
+    `done` are over, are few. Returns how many are left, the times and the way that the codes went.
     """
     remember(size, search)
     n_iter = 0
     while n_iter < max_iter:
         stretch = 0.0
-        if n_iter % 3 == 0 and 0 < n_iter < PATIENCE:
+        if n_iter % 3 == 0 and n_iter > 0 and done + n_iter < PATIENCE:
             stretch = _stretch(search.codes, before, earlier, size)
         if _reweight(penalty, size, stretch, before, search) <= goal and stretch == 0.0:
             break
@@ -161,7 +163,7 @@ def _solve(
         if not solved:
             return size, n_iter, False
         size, used, way = _reweight_members(
-            gram, penalty, lasso, size, goal, max_iter - n_iter, before, earlier, search
+            gram, penalty, lasso, size, goal, n_iter, max_iter - n_iter, before, earlier, search
         )
         n_iter += used
         travelled += way

@@ -315,8 +315,12 @@ class Problem:
             kernel(tile)
             piece = tile.compress()
             swap_stationary = self._certify_supports(tile, piece, replacements)
+            certificate, objective, stationary = self._certify(tile, piece, step)
+            # and the support is fitted already
+            swap_stationary &= certificate <= self.tol if self.penalty is None else stationary
             return (
-                piece, tile.n_iter, tile.alphas, *self._certify(tile, piece, step), swap_stationary
+                piece, tile.n_iter, tile.alphas, certificate, objective, stationary,
+                swap_stationary,
             )  # fmt: skip
 
         solved = self.map(solve_tile, lockstep=lockstep)

@@ -26,6 +26,8 @@ _LANES32, _LANES64 = padded(1, np.float32), padded(1, np.float64)
 NOVELTY = 1e-6
 #: A gain that is smaller than this many epsilons of the sample's energy may be rounding.
 ROUNDING = 64.0
+#: Replacements after which everything is computed anew; up to so few, nothing at the end.
+RENEWED, FEW = 16, 3
 
 
 class _State(NamedTuple):
@@ -294,10 +296,19 @@ def _best_step(size, n_nonzero, swaps, margin, state):
 
 
 @jit
-def _improve(gram, waiting, size, n_nonzero, swaps, margin, max_iter, state):
+def _renew(projection, gram, size, state):
+    """Compute everything anew from the support, without the rounding of the way to it."""
+    members = state.members[:size]
+    if _invert(gram, members, ROUNDING * np.finfo(state.row.dtype).eps, state):
+        _begin(projection, state)
+        _settle(projection, gram, members, members, state)
+
+
+@jit
+def _improve(projection, gram, waiting, size, n_nonzero, swaps, margin, max_iter, state):
     """Insert what waits, then replace until nothing gains; return the size and the replacements."""
     n_done, n_iter = 0, 0
-    while n_iter < max_iter:
+    while n_done < waiting.size or size > n_nonzero or n_iter < max_iter:
         if n_done < waiting.size:
             slot, j = -1, int(waiting[n_done])
             n_done += 1
@@ -306,6 +317,9 @@ def _improve(gram, waiting, size, n_nonzero, swaps, margin, max_iter, state):
             if slot < 0 and j < 0:
                 break
             n_iter += 1
+            if n_iter % RENEWED == 0:
+                _renew(projection, gram, size, state)
+                continue
         if slot >= 0:
             size = _remove(slot, size, state)
         if j >= 0:
@@ -331,6 +345,19 @@ def _refine(projection, gram, size, state):
 
 
 @jit
+def _cost(projection, gram, size, state):
+    """Return by how much the objective exceeds that of the code 0."""
+    cost = 0.0
+    for a in range(size):
+        j, z = state.members[a], np.float64(state.codes[a])
+        fit = 0.0
+        for b in range(size):
+            fit += np.float64(gram[j, state.members[b]]) * state.codes[b]
+        cost += z * (0.5 * fit - projection[j]) + 0.5 * state.costs[j]
+    return cost
+
+
+@jit
 def replacement_tile(
     projections, energies, gram, norms, weights, uniform, alphas, n_nonzero, swaps, max_iter,
     start_indptr, start_indices, indices, values, counts, n_iter,
@@ -345,6 +372,7 @@ def replacement_tile(
         capacity = max(capacity, start_indptr[i + 1] - start_indptr[i])
     state = _allocate(projections, gram.shape[1], capacity)
     scratch = pursuit_scratch(gram, norms, n_nonzero)
+    dearest = np.max(weights)
     rounding = 2.0 * ROUNDING * np.finfo(projections.dtype).eps
     _prepare(gram, state)
     for i in range(projections.shape[0]):
@@ -372,13 +400,29 @@ def replacement_tile(
         else:
             size = 0
         size, used = _improve(
-            gram, waiting, size, n_nonzero, swaps, margin, max_iter - n_iter[i], state
+            projections[i],
+            gram,
+            waiting,
+            size,
+            n_nonzero,
+            swaps,
+            margin,
+            max_iter - n_iter[i],
+            state,
         )
         n_iter[i] += used
+        if used > FEW:
+            _invert(gram, state.members[:size], 0.0, state)
         _refine(projections[i], gram, size, state)
-        for a in range(size):
-            indices[i, a] = state.members[a]
-            values[i, a] = state.codes[a]
+        if not _cost(projections[i], gram, size, state) <= 0.0:  # rounding: better no swaps
+            size = pursue(
+                True, projections[i], energies[i], gram, norms, n_nonzero, 0.0,
+                0.5 * margin + alphas[i] * dearest, scratch, indices[i], values[i],
+            )  # fmt: skip
+        else:
+            for a in range(size):
+                indices[i, a] = state.members[a]
+                values[i, a] = state.codes[a]
         counts[i] = size
 
 

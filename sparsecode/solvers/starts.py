@@ -69,6 +69,8 @@ def multi_start(
         raise TypeError(f"multi_start needs a struct such as MCP(0.1); got the name {penalty!r}.")
     problem = Problem(X, dictionary, penalty, tol=tol, n_threads=n_threads)
     options = {"n_threads": n_threads, "progress": progress}
+    if isinstance(starts, str):
+        starts = [starts]
     inits = [_start(start, problem, options) for start in starts]
     if not inits:
         raise ValueError("starts must name at least one start; got none.")

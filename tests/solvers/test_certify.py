@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import twins
 
-from sparsecode.penalties import L1, ElasticNet
+from sparsecode.penalties import L0, L1, MCP, ElasticNet
 from sparsecode.solvers import certify
 
 
@@ -40,3 +40,29 @@ def test_an_atom_that_is_nearly_unseen_counts(alpha):
     exact = twins.relative_gap(L1(alpha), x, dictionary, np.zeros(1))
     assert exact > 0.02
     assert result.certificate[0] == pytest.approx(exact)
+
+
+def test_the_float32_filter_hides_no_violation():
+    """A product with an idle atom that float32 rounds below 0, where nothing is known of limits."""
+    penalty = MCP(1.0, positive=True)
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        atom, x = rng.standard_normal((2, 1, 64))
+        atom /= np.linalg.norm(atom)
+        x -= (x @ atom.T) * atom
+        x = x / np.linalg.norm(x) + 3e-9 * atom
+        judged = certify(x, atom, penalty, np.zeros((1, 1)), alpha_ratio=0.5)
+        # the step 1 takes a correlation c, at alpha = c / 2 and beta = 3, to 3/2 (c - c / 2)
+        assert judged.certificate[0] == pytest.approx(0.75, rel=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+@pytest.mark.parametrize("penalty", [MCP(0.01), L0(0.01)], ids=repr)
+def test_certificates_know_no_scale(penalty, scale):
+    rng = np.random.default_rng(0)
+    X, dictionary = rng.standard_normal((5, 8)), rng.standard_normal((12, 8))
+    power = 2 if isinstance(penalty, L0) else 1
+    scaled = penalty._replace(alpha=penalty.alpha * scale**power)
+    one = certify(X, dictionary, penalty, np.zeros((5, 12)))
+    other = certify(scale * X, dictionary, scaled, np.zeros((5, 12)))
+    np.testing.assert_allclose(other.certificate, one.certificate, rtol=1e-6)

@@ -56,3 +56,12 @@ def test_slopes_must_be_finite_and_never_grow(problem):
     for penalty in (Half(0.1), ElasticNet(0.1)):
         with pytest.raises(TypeError, match=r"as .*LogSum, .* have; got \w+\. Use cd"):
             irl1(X, dictionary, penalty)
+
+
+def test_extrapolation_does_not_lead_in_circles():
+    rng = np.random.default_rng(9)
+    dictionary = rng.standard_normal((300, 40))
+    X = rng.standard_normal((700, 40))[422:423]
+    result = irl1(X, dictionary, LogSum(0.5))
+    assert result.converged.all()
+    assert result.n_iter[0] < 1000
