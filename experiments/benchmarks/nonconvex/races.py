@@ -38,7 +38,7 @@ def races(config: Config) -> list[Race]:
     found = []
     for penalty in ("mcp", "cel0"):
         skglm = Entry("skglm", one, (1e-6,), config.n_single, goal=30.0)
-        found.append(_race(config, penalty, "lasso", skglm, 1e-6))
+        found.append(_race(config, penalty, "zero", skglm, 1e-6))
     for n_threads in (1, 2):
         spams = Entry("spams", {**one, "n_threads": n_threads}, goal=1.0)
         found.append(_race(config, "l0", "zero", spams, 0.0))
