@@ -180,7 +180,9 @@ class TestItems:
         X, atoms = warm_up.problem(np.float64)
         structs = [penalties.L1(0.1)]
         for function in warm_up.functions().values():
-            for call in warm_up.calls(function, X, atoms, structs):
+            calls = list(warm_up.calls(function, X, atoms, structs))
+            assert calls
+            for call in calls:
                 inspect.signature(function).bind(*call.args, **call.keywords)
 
     def test_every_function_and_every_penalty_compiles_something(self, tmp_path):

@@ -127,7 +127,7 @@ def _rate(row: dict[str, Any]) -> str:
     """Return samples per second, or the seconds that a run takes."""
     if row["per"] != "sample":
         return f"{row['cost']:.3g} s"
-    return f"{1 / row['cost']:,.0f}/s".replace(",", "\u2009")
+    return f"{1 / row['cost']:,.0f}/s".replace(",", "\u202f")
 
 
 def _precision(row: dict[str, Any]) -> str:

@@ -23,6 +23,7 @@ __all__ = [
     "register",
     "registered",
     "slope",
+    "struct_of",
     "value",
     "with_alpha",
 ]
@@ -144,6 +145,21 @@ def make(name: str, alpha: float = 1.0, **parameters: Any) -> Penalty:
     return registered()[name](alpha, **parameters)
 
 
+def struct_of(penalty: Penalty | str) -> Penalty:
+    """Return a registered struct, with ``alpha = 1`` if a name is given; nothing else is checked.
+
+    Raises
+    ------
+    TypeError
+        If `penalty` is neither a registered struct nor a name.
+    ValueError
+        If no penalty of that name is registered.
+    """
+    struct = make(penalty) if isinstance(penalty, str) else penalty
+    formulas(struct)
+    return struct
+
+
 def check_penalty(penalty: Penalty | str, norms: np.ndarray) -> Penalty:
     """Return `penalty` ready for kernels: fields cast, per-atom arrays filled in.
 
@@ -167,8 +183,7 @@ def check_penalty(penalty: Penalty | str, norms: np.ndarray) -> Penalty:
     ValueError
         If a parameter is not finite or not above 0, or a per-atom array has a wrong shape.
     """
-    if isinstance(penalty, str):
-        penalty = make(penalty)
+    penalty = struct_of(penalty)
     known = formulas(penalty)
     fields: dict[str, Any] = {}
     for field, given in penalty._asdict().items():

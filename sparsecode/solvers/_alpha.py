@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sparsecode._validation import check_fraction
-from sparsecode.penalties._dispatch import Penalty, make
+from sparsecode.penalties._dispatch import Penalty, struct_of
 from sparsecode.solvers._problem import Problem
 from sparsecode.solvers._result import SolverResult
 from sparsecode.solvers.encode import encode
@@ -46,7 +46,7 @@ def alpha_max(
     TypeError, ValueError
         For bad arguments, as the solvers do.
     """
-    struct = make(penalty) if isinstance(penalty, str) else penalty
+    struct = struct_of(penalty)
     problem = Problem(X, dictionary, struct, n_threads=n_threads)
     return np.concatenate(
         [np.zeros(0), *problem.map(lambda tile: problem.alphas_max(tile.projections))]
@@ -100,7 +100,7 @@ def alpha_for_density(
     code solved from 0. Codes that do not converge count as they are.
     """
     density = check_fraction("density", density)
-    struct = make(penalty) if isinstance(penalty, str) else penalty
+    struct = struct_of(penalty)
     limits = alpha_max(X, dictionary, struct, n_threads=n_threads)
     high = float(limits.max(initial=0.0))
     if high == 0.0:

@@ -163,6 +163,11 @@ class Problem:
     def n_atoms(self) -> int:
         return self.dictionary.shape[0]
 
+    @property
+    def positive(self) -> bool:
+        """Whether coefficients below 0 are ruled out."""
+        return self.penalty is not None and bool(self.penalty.positive)
+
     def _check_penalty(self, penalty: Penalty | str, alpha_ratio: float | None) -> None:
         if isinstance(penalty, str) and alpha_ratio is None:
             raise ValueError(
@@ -315,7 +320,7 @@ class Problem:
             kernel(tile)
             piece = tile.compress()
             swap_stationary = self._certify_supports(tile, piece, replacements)
-            certificate, objective, stationary = self._certify(tile, piece, step)
+            certificate, objective, stationary = self.certify(tile, piece, step)
             # and the support is fitted already
             swap_stationary &= certificate <= self.tol if self.penalty is None else stationary
             return (
@@ -333,7 +338,7 @@ class Problem:
             np.concatenate, columns
         )
         converged = met(certificate, objective) if met else certificate <= self.tol
-        self._warn(converged, certificate, remedy)
+        self.warn(converged, certificate, remedy)
         code = SparseCode.concatenate(pieces)
         self._warn_of_density(code)
         return SolverResult(
@@ -356,7 +361,7 @@ class Problem:
             return "support residual"
         return "duality gap" if self.convex else "prox residual"
 
-    def _certify(
+    def certify(
         self, tile: Tile, piece: SparseCode, step: float | None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         values = np.asarray(piece.values, dtype=np.float64)
@@ -429,7 +434,7 @@ class Problem:
                 stacklevel=_level_outside(),
             )
 
-    def _warn(self, converged: np.ndarray, certificate: np.ndarray, remedy: str) -> None:
+    def warn(self, converged: np.ndarray, certificate: np.ndarray, remedy: str) -> None:
         failed = int((~converged).sum())
         if failed:
             warnings.warn(

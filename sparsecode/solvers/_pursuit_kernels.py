@@ -8,13 +8,25 @@ import numpy as np
 from sparsecode._jit import jit
 from sparsecode.solvers._pursuit_simd import best_correlated, best_decrease, strip_width
 
-__all__ = ["mp_tile", "ols_tile", "omp_tile", "pursue", "pursuit_scratch"]
+__all__ = [
+    "PursuitScratch",
+    "advance",
+    "exponent_of",
+    "mp_tile",
+    "nothing_left",
+    "ols_tile",
+    "omp_tile",
+    "pursue",
+    "pursuit_scratch",
+    "start_correlations",
+    "substitute_back",
+]
 
 # used by compiled code, where NumPy's dtypes are not at hand
 _STRIP32, _STRIP64 = strip_width(np.float32), strip_width(np.float64)
 
 
-class _Scratch(NamedTuple):
+class PursuitScratch(NamedTuple):
     """What the samples of a tile share; atoms are scaled to norm 1 in all of it."""
 
     weights: Any  #: 1 / norm of every atom, 0 for closed ones
@@ -53,7 +65,7 @@ def pursuit_scratch(gram, norms, n_rows):
     for j in range(n_atoms):
         weights[j] = 1.0 / norms[j]
     correlation[:] = 0.0
-    return _Scratch(
+    return PursuitScratch(
         weights, correlation, _aligned(size, gram),
         _aligned(size * n_rows, gram).reshape((n_strips, n_rows, strip)),
         np.empty(n_rows, gram.dtype), np.empty((n_rows, n_rows)), np.empty(n_rows),
@@ -62,7 +74,7 @@ def pursuit_scratch(gram, norms, n_rows):
 
 
 @jit
-def _exponent(energy):
+def exponent_of(energy):
     """Return the power of two that brings a sample of this energy to a norm of about 1.
 
     Samples are scaled by it, which loses nothing, so that squares in float32 stay in range.
@@ -71,13 +83,13 @@ def _exponent(energy):
 
 
 @jit
-def _start(projection, unit, correlation, weights):
+def start_correlations(projection, unit, correlation, weights):
     for j in range(projection.size):
         correlation[j] = projection[j] * unit * weights[j]
 
 
 @jit
-def _advance(ols, source, size, scale, moment, novelty, scratch):
+def advance(ols, source, size, scale, moment, novelty, scratch):
     """Add a row to the strips, move the correlations, and return the best atom."""
     scalar = scratch.weights.dtype.type
     if ols:
@@ -92,7 +104,7 @@ def _advance(ols, source, size, scale, moment, novelty, scratch):
 
 
 @jit
-def _nothing_left(j, ols, floor, novelty, scratch):
+def nothing_left(j, ols, floor, novelty, scratch):
     """Say whether no open atom, given the best one, correlates with the residual."""
     correlation, energies = scratch.correlation, scratch.energies
     if scratch.weights[j] == 0.0:  # closed: no score is above 0
@@ -127,7 +139,7 @@ def _close(j, size, scratch):
 
 
 @jit
-def _substitute_back(size, factor, inverses, moments):
+def substitute_back(size, factor, inverses, moments):
     """Turn moments on the orthonormal atoms into coefficients of the chosen ones."""
     for b in range(size - 1, -1, -1):
         moments[b] *= inverses[b]
@@ -140,7 +152,7 @@ def _pass_over(ols, gram_row, size, novelty, scratch):
     """Return the next atom where the last one is not taken: nothing moves."""
     for a in range(size):
         scratch.coefficients[a] = 0.0
-    return _advance(ols, gram_row, size, 0.0, 0.0, novelty, scratch)
+    return advance(ols, gram_row, size, 0.0, 0.0, novelty, scratch)
 
 
 @jit
@@ -157,7 +169,7 @@ def pursue(
     eps = np.finfo(values.dtype).eps
     # (least squares seeks atoms with little energy left, whose rounding each step magnifies)
     novelty = math.sqrt(eps) if ols else 64.0 * eps
-    exponent = _exponent(energy)
+    exponent = exponent_of(energy)
     unit = math.ldexp(1.0, exponent)
     residual = energy * unit * unit
     floor = 64.0 * eps * math.sqrt(2.0 * residual)
@@ -167,12 +179,12 @@ def pursue(
     bar = least * unit * unit
     if residual <= goal:
         return 0
-    _start(projection, values.dtype.type(unit), scratch.correlation, scratch.weights)
+    start_correlations(projection, values.dtype.type(unit), scratch.correlation, scratch.weights)
     if ols:
         scratch.energies[:] = 1.0
     size, n_closed = 0, 0
-    j = _advance(ols, gram[0], 0, 0.0, 0.0, novelty, scratch)
-    while not _nothing_left(j, ols, floor, novelty, scratch):
+    j = advance(ols, gram[0], 0, 0.0, 0.0, novelty, scratch)
+    while not nothing_left(j, ols, floor, novelty, scratch):
         inner = np.float64(scratch.correlation[j])
         fresh = 1.0 - _close(j, size, scratch)
         scratch.closed[n_closed] = j
@@ -196,8 +208,8 @@ def pursue(
             break
         for a in range(size - 1):
             scratch.coefficients[a] = scratch.factor[size - 1, a] * norms[j]
-        j = _advance(ols, gram[j], size - 1, inverse / norms[j], moment, novelty, scratch)
-    _substitute_back(size, scratch.factor, scratch.inverses, scratch.moments)
+        j = advance(ols, gram[j], size - 1, inverse / norms[j], moment, novelty, scratch)
+    substitute_back(size, scratch.factor, scratch.inverses, scratch.moments)
     for a in range(size):
         values[a] = math.ldexp(scratch.moments[a] / norms[indices[a]], -exponent)
     for a in range(n_closed):
@@ -235,12 +247,12 @@ def _match(
     """Pursue one sample by matching; return how many atoms it takes, and the steps."""
     scalar = values.dtype.type
     eps = np.finfo(values.dtype).eps
-    exponent = _exponent(energy)
+    exponent = exponent_of(energy)
     unit = math.ldexp(1.0, exponent)
     residual = energy * unit * unit
     floor = 64.0 * eps * math.sqrt(2.0 * residual)
     goal = target * unit * unit - 4.0 * eps * residual
-    _start(projection, scalar(unit), scratch.correlation, scratch.weights)
+    start_correlations(projection, scalar(unit), scratch.correlation, scratch.weights)
     size, steps = 0, 0
     j, change = 0, scalar(0.0)
     while steps < max_iter and residual > goal:

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 from sparsecode._jit import jit
 from sparsecode._simd import dot, subtract_rows
 from sparsecode.solvers._pursuit_kernels import (
-    _advance,
-    _exponent,
-    _nothing_left,
-    _Scratch,
-    _start,
-    _substitute_back,
+    PursuitScratch,
+    advance,
+    exponent_of,
+    nothing_left,
+    start_correlations,
+    substitute_back,
 )
 from sparsecode.solvers._pursuit_simd import best_correlated
 
@@ -53,7 +53,7 @@ def _levels(energy, target, eps):
 
     They mean what they mean in a pursuit with the Gram matrix.
     """
-    unit = math.ldexp(1.0, _exponent(energy))
+    unit = math.ldexp(1.0, exponent_of(energy))
     residual = energy * unit * unit
     rounding = eps * residual
     floor = 64.0 * eps * math.sqrt(2.0 * residual)
@@ -76,7 +76,7 @@ def start_rounds(projections, energies, target, rounds, counts, n_iter):
     for i in range(counts.size):
         unit, residual, _, _, goal = _levels(energies[i], target, rounds.eps)
         scaled = rounds.weights.dtype.type(unit)
-        _start(projections[i], scaled, rounds.correlations[i], rounds.weights)
+        start_correlations(projections[i], scaled, rounds.correlations[i], rounds.weights)
         rounds.residuals[i] = residual
         rounds.moments[i] = 0.0
         rounds.n_closed[i] = counts[i] = n_iter[i] = 0
@@ -112,7 +112,7 @@ def _choose(ols, r, energy, atoms, norms, target, rounds, size):
     i = rounds.running[r]
     unit, _, floor, rounding, _ = _levels(energy, target, rounds.eps)
     novelty = math.sqrt(rounds.eps) if ols else 64.0 * rounds.eps
-    scratch = _Scratch(
+    scratch = PursuitScratch(
         rounds.weights, rounds.correlations[i], rounds.energies[i if ols else 0], rounds.strips,
         rounds.stack[0], rounds.factor, rounds.inverses, rounds.fits, rounds.closed[i],
     )  # fmt: skip
@@ -120,11 +120,11 @@ def _choose(ols, r, energy, atoms, norms, target, rounds, size):
     for a in range(rounds.n_closed[i]):
         rounds.weights[rounds.closed[i, a]] = 0.0
     if size == 0:
-        j = _advance(ols, nothing, 0, 0.0, 0.0, novelty, scratch)
+        j = advance(ols, nothing, 0, 0.0, 0.0, novelty, scratch)
     else:
-        j = _advance(ols, products, 0, 1.0, rounds.moments[i], novelty, scratch)
+        j = advance(ols, products, 0, 1.0, rounds.moments[i], novelty, scratch)
     chosen = -1
-    while chosen < 0 and not _nothing_left(j, ols, floor, novelty, scratch):
+    while chosen < 0 and not nothing_left(j, ols, floor, novelty, scratch):
         inner = abs(rounds.correlations[i, j])
         rounds.weights[j] = 0.0
         rounds.correlations[i, j] = 0.0
@@ -142,7 +142,7 @@ def _choose(ols, r, energy, atoms, norms, target, rounds, size):
                 chosen = j
                 continue
         # spanned by the atoms chosen before, or noise
-        j = _advance(ols, nothing, 0, 0.0, 0.0, novelty, scratch)
+        j = advance(ols, nothing, 0, 0.0, 0.0, novelty, scratch)
     for a in range(rounds.n_closed[i]):
         j = rounds.closed[i, a]
         rounds.weights[j] = 1.0 / norms[j]
@@ -158,7 +158,7 @@ def _fit(basis, atoms, rounds, indices, values, size):
             rounds.factor[b, a] = dot(atom, basis[a, : atom.size])
         rounds.inverses[b] = 1.0 / rounds.factor[b, b]
         rounds.fits[b] = dot(basis[b], rounds.sample)
-    _substitute_back(size, rounds.factor, rounds.inverses, rounds.fits)
+    substitute_back(size, rounds.factor, rounds.inverses, rounds.fits)
     for b in range(size):
         values[b] = rounds.fits[b]
 
@@ -255,7 +255,7 @@ def matching_round(
         if j >= 0:
             n_iter[i] += 1
         if j < 0 or n_iter[i] == max_iter or rounds.residuals[i] <= goal:
-            exponent = _exponent(energies[i])
+            exponent = exponent_of(energies[i])
             for a in range(counts[i]):
                 values[i, a] = math.ldexp(float(values[i, a]), -exponent)
             continue

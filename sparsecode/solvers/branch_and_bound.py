@@ -26,10 +26,10 @@ class _Proof(Problem):
 
     lower: np.ndarray
 
-    def _certify(
+    def certify(
         self, tile: Tile, piece: SparseCode, step: float | None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        _, objective, stationary = super()._certify(tile, piece, step)
+        _, objective, stationary = super().certify(tile, piece, step)
         gap = np.maximum(objective - self.lower[tile.rows], 0.0)
         scale = np.where(tile.energies > 0.0, tile.energies, 1.0)
         return gap / scale, objective, stationary
@@ -137,7 +137,7 @@ def branch_and_bound(
                 f"the penalty of branch_and_bound must be L0; got "
                 f"{type(problem.penalty).__name__}. Use cd for other penalties."
             )
-        positive = problem.penalty.positive
+        positive = problem.positive
         weights[0] = problem.penalty.weights
         weights[1] = np.sort(weights[0])
     problem.lower = np.zeros(len(problem.X))

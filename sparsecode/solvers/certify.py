@@ -63,7 +63,9 @@ def certify(
         progress=progress,
     )  # fmt: skip
 
-    replacements = (unit_costs(problem), min(problem.dictionary.shape)) if swaps else None
+    replacements = None
+    if swaps:
+        replacements = unit_costs(problem, "swaps=True"), min(problem.dictionary.shape)
 
     def keep(tile: Tile) -> None:  # even where no atom sees the sample
         tile.found = tile.start

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sparsecode.penalties._dispatch import Penalty, formulas, make
+from sparsecode.penalties._dispatch import Penalty, formulas, struct_of
 from sparsecode.penalties.cel0 import CEL0, PaperCEL0
 from sparsecode.penalties.l0 import L0
 from sparsecode.solvers._docs import shared_docs
@@ -51,7 +51,7 @@ def encode(
 
     <returns>
     """
-    struct = make(penalty) if isinstance(penalty, str) else penalty
+    struct = struct_of(penalty)
     return _solver_for(struct)(
         X, dictionary, penalty,
         alpha_ratio=alpha_ratio, init=init, max_iter=max_iter, tol=tol, n_threads=n_threads,

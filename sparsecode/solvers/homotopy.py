@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sparsecode._validation import check_count, check_fraction, check_numbers, check_positive
 from sparsecode.core.code import SparseCode
-from sparsecode.penalties._dispatch import Penalty, make
+from sparsecode.penalties._dispatch import Penalty, struct_of
 from sparsecode.penalties.l1 import L1
 from sparsecode.solvers._cd_kernels import cd_tile
 from sparsecode.solvers._docs import shared_docs
@@ -221,7 +221,7 @@ class _Course:
 
     @property
     def _positive(self) -> bool:
-        return self.problem.penalty.positive  # type: ignore[union-attr]
+        return self.problem.positive
 
 
 @dataclass(frozen=True)
@@ -437,7 +437,7 @@ def lasso_path(
             "lasso_path needs alpha_ratio, alpha_min or n_nonzero to know where to end; got none. "
             "Pass alpha_ratio=0.01, say."
         )
-    struct = make(penalty) if isinstance(penalty, str) else penalty
+    struct = struct_of(penalty)
     problem = Problem(
         X, dictionary, struct,
         max_iter=max_iter, tol=tol, n_threads=n_threads, progress=progress,
@@ -472,7 +472,7 @@ def _largest_gaps(tile: Tile, traced: _Traced) -> np.ndarray:
             projections=tile.projections[owners[rows]],
             alphas=traced.alphas[rows],
         )
-        gaps = tile.problem._certify(view, traced.knots[rows], None)[0]
+        gaps = tile.problem.certify(view, traced.knots[rows], None)[0]
         np.maximum.at(worst, owners[rows], gaps)
     return worst
 

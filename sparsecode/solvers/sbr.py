@@ -95,7 +95,7 @@ def sbr(
     )  # fmt: skip
     if n_nonzero is not None:
         n_nonzero = check_count("n_nonzero", n_nonzero, maximum=problem.n_atoms)
-    costs, capacity = unit_costs(problem), min(problem.dictionary.shape)
+    costs, capacity = unit_costs(problem, "sbr"), min(problem.dictionary.shape)
     limit = capacity if n_nonzero is None else min(n_nonzero, capacity)
     n_replaced = np.zeros(len(problem.X), np.int64)
     replace = in_parts(
@@ -117,7 +117,7 @@ def sbr(
 
 def replacing(problem: Problem, limit: int, *, swaps: bool) -> Callable[[Tile], None]:
     """Return the kernel that replaces atoms in every sample of a tile."""
-    costs, gram = unit_costs(problem), problem.gram
+    costs, gram = unit_costs(problem, "sbr"), problem.gram
     uniform = bool((costs == costs[0]).all())
     limit = min(limit, problem.n_atoms)
 
@@ -132,22 +132,22 @@ def replacing(problem: Problem, limit: int, *, swaps: bool) -> Callable[[Tile], 
     return kernel
 
 
-def unit_costs(problem: Problem) -> np.ndarray:
-    """Return what one active unit of each atom costs, in units of alpha."""
+def unit_costs(problem: Problem, asker: str) -> np.ndarray:
+    """Return what one active unit of each atom costs, in units of alpha, for whoever asks."""
     penalty = problem.penalty
     if penalty is None:
         return np.zeros(problem.n_atoms)
     if not isinstance(penalty, L0 | CEL0):
         raise TypeError(
-            f"the penalty of sbr must be L0 or CEL0; got {type(penalty).__name__}. Use encode."
+            f"the penalty must be L0 or CEL0 for {asker}; got {type(penalty).__name__}."
         )
     if penalty.positive:
-        raise ValueError("sbr refits with either sign; got a positive penalty. Use cd.")
+        raise ValueError(f"{asker} refits with either sign; got a positive penalty.")
     if isinstance(penalty, CEL0) and not np.allclose(
         np.asarray(penalty.norms), problem.norms, rtol=1e-6
     ):
         raise ValueError(
-            "norms of CEL0 must be those of the atoms for sbr, or its minimisers are not those "
-            "of l0; got others. Leave norms unset, or use cd."
+            f"norms of CEL0 must be those of the atoms for {asker}, or its minimisers are not "
+            "those of l0; got others. Leave norms unset."
         )
     return np.asarray(penalty.weights)

@@ -11,7 +11,7 @@ import numpy as np
 
 from sparsecode._validation import check_numbers, check_option
 from sparsecode.core.code import SparseCode
-from sparsecode.penalties._dispatch import Penalty, make
+from sparsecode.penalties._dispatch import Penalty, struct_of
 from sparsecode.penalties.l0 import L0
 from sparsecode.penalties.l1 import L1
 from sparsecode.solvers._docs import shared_docs
@@ -67,6 +67,7 @@ def multi_start(
     """
     if isinstance(penalty, str):
         raise TypeError(f"multi_start needs a struct such as MCP(0.1); got the name {penalty!r}.")
+    penalty = struct_of(penalty)
     problem = Problem(X, dictionary, penalty, tol=tol, n_threads=n_threads)
     options = {"n_threads": n_threads, "progress": progress}
     if isinstance(starts, str):
@@ -81,7 +82,7 @@ def multi_start(
         ]
     best = np.argmin([result.objective for result in results], axis=0)
     kept = _choose(results, best)
-    problem._warn(kept.converged, kept.certificate, "Give the solver more iterations or raise tol.")
+    problem.warn(kept.converged, kept.certificate, "Give the solver more iterations or raise tol.")
     return kept
 
 
@@ -98,7 +99,7 @@ def _start(start: Any, problem: Problem, options: dict[str, Any]) -> Any:
             f"the start {start!r} needs a penalty that keeps every atom silent up to some "
             f"correlation; {type(problem.penalty).__name__} does not. Give other starts."
         )
-    positive = problem.penalty.positive  # type: ignore[union-attr]
+    positive = problem.positive
     if start == "l1" or positive:
         lasso = L1(1.0, positive, limits)
         return feature_sign(problem.X, problem.atoms, lasso, tol=1e-2, **options).code
@@ -194,7 +195,7 @@ def alpha_path(
     values = check_numbers(alphas if alpha_ratios is None else alpha_ratios, name, np.float64)
     if values.ndim != 1 or not (values > 0.0).all():
         raise ValueError(f"{name} must be a row of numbers above 0; got {values!r}.")
-    struct = make(penalty) if isinstance(penalty, str) else penalty
+    struct = struct_of(penalty)
     solve = partial(solver, X, dictionary, tol=tol, n_threads=n_threads, progress=progress)
     results: list[Any] = [None] * values.size
     code = None

@@ -333,7 +333,7 @@ def test_ratios_are_of_medians_per_sample_and_count_only_where_ours_is_precise()
 def test_the_table_says_who_missed():
     lines = _ratios.markdown(toy_record()).splitlines()
     assert len(lines) == 5
-    assert "| 1\u2009000/s | 2\u2009000/s | **0.5** |" in lines[2]
+    assert "| 1\u202f000/s | 2\u202f000/s | **0.5** |" in lines[2]
     assert "| slow on 1 thread |" in lines[3]
     assert "2e-06 (missed)" in lines[3]
     assert "| 2 s | 7 s | **3.5** |" in lines[4]

@@ -101,6 +101,7 @@ def test_planted_atoms_are_found(penalty, batch_size, n_batches, found):
         truth = planted_codes(
             4000, n_atoms=16, n_features=16, n_active=2, amplitudes="uniform", rng=seed
         )
+        # for CEL0, cd finds 94 % of the atoms over 12 seeds, sbr, the default, 91 %
         result = olshausen_field(
             truth.X, 16, penalty, solver="cd", learning_rate=20.0, decay=0.05,
             batch_size=batch_size, n_batches=n_batches, rng=100 + seed, n_threads=1,

@@ -59,3 +59,6 @@ def test_unreachable_densities_and_silent_samples_are_refused(problem):
         alpha_for_density(X, dictionary, "l1", 1.5)
     with pytest.raises(TypeError, match="PaperCEL0"):
         alpha_max(X, dictionary, PaperCEL0(1.0))
+    for function in (alpha_max, partial(alpha_for_density, density=0.1)):
+        with pytest.raises(TypeError, match="must be a registered struct"):
+            function(X, dictionary, None)

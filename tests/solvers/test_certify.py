@@ -66,3 +66,9 @@ def test_certificates_know_no_scale(penalty, scale):
     one = certify(X, dictionary, penalty, np.zeros((5, 12)))
     other = certify(scale * X, dictionary, scaled, np.zeros((5, 12)))
     np.testing.assert_allclose(other.certificate, one.certificate, rtol=1e-6)
+
+
+def test_swaps_are_of_l0_alone():
+    X, dictionary = np.eye(3), np.eye(3)
+    with pytest.raises(TypeError, match="must be L0 or CEL0 for swaps=True; got L1"):
+        certify(X, dictionary, L1(0.1), np.zeros((3, 3)), swaps=True)

@@ -141,7 +141,7 @@ def test_bad_arguments_get_one_sentence(problem):
         sbr(X, dictionary, L0(0.1), n_nonzero=3)
     with pytest.raises(ValueError, match="belongs to the penalised form"):
         sbr(X, dictionary, n_nonzero=3, alpha_ratio=0.1)
-    with pytest.raises(TypeError, match="must be L0 or CEL0; got L1"):
+    with pytest.raises(TypeError, match="must be L0 or CEL0 for sbr; got L1"):
         sbr(X, dictionary, L1(0.1))
     with pytest.raises(ValueError, match="got a positive penalty"):
         sbr(X, dictionary, L0(0.1, positive=True))

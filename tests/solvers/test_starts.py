@@ -72,6 +72,10 @@ def test_bad_starts_get_one_sentence(problem):
     X, dictionary = problem
     with pytest.raises(TypeError, match="needs a struct"):
         multi_start(X, dictionary, "mcp")
+    with pytest.raises(TypeError, match="must be a registered struct"):
+        multi_start(X, dictionary, None)
+    with pytest.raises(TypeError, match="must be a registered struct"):
+        alpha_path(X, dictionary, None, [0.1])
     with pytest.raises(ValueError, match=r"start must be one of 'zero', 'l1', 'ols'; got 'omp'"):
         multi_start(X, dictionary, L0(0.1), starts=["omp"])
     with pytest.raises(ValueError, match="at least one start"):
