@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sparsecode.core.dictionary import normalize
-from sparsecode.learning._projection_kernels import NOTHING_LEFT
+from sparsecode.learning._projection_kernels import project_atoms
 
 __all__ = ["CONSTRAINTS", "draw_atoms", "duplicated", "project", "replace"]
 
@@ -36,18 +35,8 @@ def project(atoms: np.ndarray, constraint: str | None) -> tuple[np.ndarray, np.n
 
     Atoms of which the constraint leaves nothing are 0 and had the norm 0.
     """
-    if constraint == "positive":
-        atoms = np.maximum(atoms, 0)
-    elif constraint == "mean_free":
-        before = np.linalg.norm(atoms, axis=1)
-        atoms = atoms - atoms.mean(axis=1, keepdims=True)
-        lost = np.linalg.norm(atoms, axis=1) <= NOTHING_LEFT * np.finfo(atoms.dtype).eps * before
-        atoms[lost] = 0
-    kept = np.flatnonzero(np.any(atoms, axis=1))
-    unit, norms = np.zeros_like(atoms), np.zeros(len(atoms))
-    if kept.size:
-        unit[kept] = normalize(atoms[kept])
-        norms[kept] = np.einsum("jf,jf->j", atoms[kept], unit[kept], dtype=np.float64)
+    unit, norms = np.array(atoms, order="C"), np.empty(len(atoms))
+    project_atoms(unit, constraint == "positive", constraint == "mean_free", norms)
     return unit, norms
 
 

@@ -166,8 +166,9 @@ class Learner:
         if not (self.skip_unconverged and row["n_unconverged"]):
             moved = self.rule.update(self.n_batches, self.atoms, batch)
             moved, norms = project(moved, self.constraint)
-            gone = norms == 0  # until it is replaced, such an atom stays where it was
-            atoms[~gone] = moved[~gone]
+            gone = norms == 0
+            moved[gone] = atoms[gone]  # until it is replaced, such an atom stays where it was
+            atoms = moved
         useless = np.flatnonzero(gone | self._useless(atoms, usage))
         replaced = replace(atoms, useless, batch.residuals, self.constraint)
         if replaced.size:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sparsecode._simd import padded
 from sparsecode._validation import check_count, check_positive
 from sparsecode.learning._docs import shared_docs
 from sparsecode.learning._loop import Callback, learn
@@ -19,8 +20,9 @@ from sparsecode.solvers import SolverResult
 
 __all__ = ["OnlineRule", "online"]
 
-#: Atoms whose couplings are followed one by one; those with the others go through one product.
-BLOCK = 32
+#: Atoms whose couplings are followed one by one; those with the others go through one product,
+#: which is slow for fewer rows.
+BLOCK = 64
 
 
 @dataclass
@@ -32,7 +34,7 @@ class OnlineRule(Rule):
     """
 
     forgetting: float = 2.0
-    n_sweeps: int = 2
+    n_sweeps: int = 1
 
     def __post_init__(self) -> None:
         if self.forgetting != 0:
@@ -53,19 +55,23 @@ class OnlineRule(Rule):
         X, codes = batch.X, batch.codes
         self.n_samples += len(X)
         kept = atoms.dtype.type((1.0 - len(X) / self.n_samples) ** self.forgetting)
-        self.second_moment *= kept
-        self.cross_moment *= kept
+        by_atom = codes.tocsc()
         add_statistics(
-            codes.indptr, codes.indices, codes.data, X, self.second_moment, self.cross_moment
-        )
-        atoms = np.array(atoms)
+            codes.indptr, codes.indices, codes.data, by_atom.indptr, by_atom.indices,
+            -by_atom.data, _padded(X), kept, self.second_moment, self.cross_moment,
+        )  # fmt: skip
+        return self._descended(np.array(atoms))
+
+    def _descended(self, atoms: np.ndarray) -> np.ndarray:
+        """Sweep over the atoms in place, block by block."""
+        n_features = atoms.shape[1]
+        moves = np.zeros((BLOCK, padded(n_features, atoms.dtype)), atoms.dtype)
         for _ in range(self.n_sweeps):
             for first in range(0, len(atoms), BLOCK):
-                block = slice(first, first + BLOCK)
-                slack = self.cross_moment[block] - self.second_moment[block] @ atoms
+                products = self.second_moment[first : first + BLOCK] @ atoms
                 descend_on_block(
-                    first, slack, self.second_moment, self.constraint == "positive",
-                    self.constraint == "mean_free", atoms,
+                    first, products, self.second_moment, self.cross_moment,
+                    self.constraint == "positive", self.constraint == "mean_free", atoms, moves,
                 )  # fmt: skip
         return atoms
 
@@ -90,6 +96,17 @@ class OnlineRule(Rule):
         self.n_samples = int(arrays["n_samples"])
 
 
+def _padded(X: np.ndarray) -> np.ndarray:
+    """Return samples, read-only, whose rows fill whole vectors."""
+    width = padded(X.shape[1], X.dtype)
+    whole = X.view()
+    if width != X.shape[1]:
+        whole = np.zeros((len(X), width), X.dtype)
+        whole[:, : X.shape[1]] = X
+    whole.flags.writeable = False
+    return whole
+
+
 @shared_docs
 def online(
     batches: Any,
@@ -99,7 +116,7 @@ def online(
     solver: str | Callable[..., SolverResult] = "auto",
     alpha_ratio: float | None = None,
     forgetting: float = 2.0,
-    n_sweeps: int = 2,
+    n_sweeps: int = 1,
     init: str = "samples",
     constraint: str | None = None,
     skip_unconverged: bool = False,
@@ -141,9 +158,10 @@ def online(
         :math:`\eta_t` samples and :math:`n_t` have been seen with it. Codes of the first samples
         were made with poor atoms: after n samples those of sample m weigh about
         :math:`(m / n)^\rho`. 0 weighs all alike.
-    n_sweeps : int, default=2
-        Times that the atoms are gone through after each batch. In one pass over few samples the
-        second time lowers the objective on others by some 0.2 %.
+    n_sweeps : int, default=1
+        Times that the atoms are gone through after each batch. The next batch goes through them
+        again: on whitened and raw patches and on digits a second time lowers the objective on
+        others by 0.1 % in one pass over 5,000 samples at most, and not at all over 50,000.
     <atoms>
     batch_size : int or None, default=256
         Samples in a batch drawn from an array; all of them if it holds fewer, or for None.

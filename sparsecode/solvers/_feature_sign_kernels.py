@@ -22,6 +22,12 @@ from sparsecode._simd import (
     subtract_rows,
 )
 from sparsecode.penalties._dispatch import dual_parts, value, with_alpha
+from sparsecode.solvers._feature_sign_simd import (
+    first_to_vanish,
+    most_wanting,
+    move_members,
+    subtract_product,
+)
 from sparsecode.solvers._stop_kernels import move
 
 __all__ = [
@@ -206,35 +212,20 @@ def _extend(gram, tableau, members, active, penalty, old, size, positions, block
         for q in range(n_active):
             block[a - old, q] = tableau[a, positions[q]]
             tableau[a, positions[q]] = 0.0
-        subtract_rows(tableau[a, :old], block[a - old], positions, tableau, n_active)
+    subtract_product(tableau[old:size, :old], block, positions, tableau, n_active)
     for b in range(old):
         for a in range(old, size):
             tableau[b, a] = tableau[a, b]
-    for a in range(old, size):
-        subtract_rows(tableau[a, old:size], block[a - old], positions, tableau[:, old:], n_active)
+    subtract_product(tableau[old:size, old:size], block, positions, tableau[:, old:], n_active)
 
 
 @jit
 def _reach(row, sign, length, size, active, codes):
     """Return how far along `row` the first active member becomes 0, at most `length`, and which."""
-    stopped = -1
-    for b in range(size):
-        rate = row[b] * sign
-        if active[b] and rate * codes[b] > 0.0 and abs(codes[b]) < length * abs(rate):
-            length = codes[b] / rate
-            stopped = b
+    stopped = first_to_vanish(row, codes, active, sign, length, size)
+    if stopped >= 0:
+        length = codes[stopped] / (sign * row[stopped])
     return length, stopped
-
-
-@jit
-def _walk(row, length, size, active, codes, slopes):
-    """Move along a row of the tableau."""
-    for b in range(size):
-        step = length * row[b]
-        if active[b]:
-            codes[b] -= step
-        else:
-            slopes[b] -= step
 
 
 @jit
@@ -269,29 +260,11 @@ def settle(size, search):
         length, stopped = _reach(right, -one, one, size, active, codes)
         for q in range(n_active):
             slopes[positions[q]] -= length * errors[q]
-        for b in range(size):
-            if active[b]:
-                codes[b] += length * right[b]
-            else:
-                slopes[b] += length * right[b]
+        move_members(right, -length, active, codes, slopes, size)
         if stopped < 0:
             return silenced
         silence(tableau, stopped, size, active, codes, search.left, right)
         silenced += 1
-
-
-@jit
-def _worst(heights, positive, size, slack, floor, active, slopes):
-    """Return the idle member whose slope exceeds its limit most, -1 if none surely does."""
-    worst = -1
-    most = floor
-    for a in range(size):
-        height = slopes[a] if positive else abs(slopes[a])
-        excess = height - heights[a]
-        if excess > most and not active[a] and excess > slack * heights[a]:
-            most = excess
-            worst = a
-    return worst
 
 
 @jit
@@ -306,7 +279,7 @@ def _search(
     novelty = dtype.type(np.finfo(dtype).eps ** 0.75)
     n_sweeps = 0
     while n_sweeps < min(most, 8 * size + 64):
-        a = _worst(heights, positive, size, dtype.type(slack), floor, active, slopes)
+        a = most_wanting(slopes, heights, active, positive, dtype.type(slack), floor, size)
         if a < 0:
             return n_sweeps, True
         sign = dtype.type(1.0 if slopes[a] > 0.0 else -1.0)
@@ -318,7 +291,7 @@ def _search(
             length, stopped = _reach(tableau[a], sign, wanted, size, active, codes)
             if spanned and stopped < 0:
                 return n_sweeps, False
-            _walk(tableau[a], sign * length, size, active, codes, slopes)
+            move_members(tableau[a], sign * length, active, codes, slopes, size)
             codes[a] += sign * length
             n_sweeps += 1
             if stopped < 0:

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import sparse
 
 from sparsecode.core import SparseCode, normalize
 from sparsecode.datasets import planted_codes
 from sparsecode.learning import ksvd, mod, online
 from sparsecode.learning._atoms import project
-from sparsecode.learning._projection_kernels import project_atom
 from sparsecode.learning._rule import Coded
 from sparsecode.learning.ksvd import KSVDRule
 from sparsecode.learning.mod import ModRule
-from sparsecode.learning.online import OnlineRule
+from sparsecode.learning.online import BLOCK, OnlineRule
 from sparsecode.penalties import L0, L1, PaperCEL0, check_penalty, prox, value
 from sparsecode.solvers import cd, encode, ista, omp
 
@@ -48,10 +48,10 @@ def coded(X, D, penalty):
     return Coded(X, codes, X - codes @ D, result.alpha)
 
 
-def started(rule, shape, constraint=None, penalty=None):
+def started(rule, shape, constraint=None, penalty=None, dtype=float):
     if penalty is not None:
         penalty = check_penalty(penalty, np.ones(shape[0]))
-    rule.start(shape, np.dtype(float), constraint, penalty)
+    rule.start(shape, np.dtype(dtype), constraint, penalty)
     return rule
 
 
@@ -193,10 +193,15 @@ def online_by_formula(batches, D, penalty, rho, constraint, n_sweeps):
         n += len(X)
         beta = (1 - len(X) / n) ** rho
         A, B = beta * A + Z.T @ Z, beta * B + Z.T @ X
-        D = D.copy()
-        for _ in range(n_sweeps):
-            for j in np.flatnonzero(A.diagonal() > 0):
-                D[j] = constrained(D[j] + (B[j] - A[j] @ D) / A[j, j], constraint)
+        D = swept(A, B, D, constraint, n_sweeps)
+    return D
+
+
+def swept(A, B, D, constraint, n_sweeps):
+    D = D.copy()
+    for _ in range(n_sweeps):
+        for j in np.flatnonzero(A.diagonal() > 0):
+            D[j] = constrained(D[j] + (B[j] - A[j] @ D) / A[j, j], constraint)
     return D
 
 
@@ -221,6 +226,38 @@ def test_online_ends_where_no_atom_alone_can_lower_the_surrogate(batches, atoms)
     A, B = rule.second_moment, rule.cross_moment
     best = normalize(np.diag(A)[:, None] * D + B - A @ D)
     np.testing.assert_allclose(D, best, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_statistics_are_sums_that_fade(batches, atoms, dtype):
+    rule = started(OnlineRule(forgetting=3.0), atoms.shape, dtype=dtype)
+    D, A, B = atoms.astype(dtype), 0.0, 0.0
+    uneven = [batches[0], batches[1][:30]]
+    for X, kept in zip(uneven, (0.0, (100 / 130) ** 3)):
+        batch = coded(X.astype(dtype), D, L1(0.1))
+        D = rule.update(0, D, batch)
+        Z = batch.codes.toarray().astype(float)
+        A, B = kept * A + Z.T @ Z, kept * B + Z.T @ X
+    assert rule.second_moment.dtype == rule.cross_moment.dtype == dtype
+    rtol = 50 * np.finfo(dtype).eps
+    np.testing.assert_allclose(rule.second_moment, A, rtol=rtol, atol=rtol * A.max())
+    np.testing.assert_allclose(rule.cross_moment, B, rtol=rtol, atol=rtol * np.abs(B).max())
+    np.testing.assert_array_equal(rule.second_moment, rule.second_moment.T)
+
+
+@pytest.mark.parametrize("constraint", CONSTRAINTS)
+def test_online_follows_couplings_beyond_a_block(constraint):
+    rng = np.random.default_rng(4)
+    n_atoms, n_features = 2 * BLOCK + 5, 21
+    D, _ = project(rng.normal(size=(n_atoms, n_features)), constraint)
+    Z, unused = rng.normal(size=(400, n_atoms)) * (rng.random((400, n_atoms)) < 0.1), [3, BLOCK + 1]
+    Z[:, unused] = 0.0
+    X = rng.normal(size=(400, n_features))
+    rule = started(OnlineRule(n_sweeps=2), D.shape, constraint)
+    found = rule.update(0, D, Coded(X, sparse.csr_array(Z), X - Z @ D, None))
+    expected = swept(Z.T @ Z, Z.T @ X, D, constraint, 2)
+    np.testing.assert_allclose(found, expected, atol=1e-10)
+    np.testing.assert_array_equal(found[unused], D[unused])
 
 
 def test_an_atom_replaced_takes_its_statistics_with_it(batches, atoms):
@@ -261,7 +298,7 @@ def test_bad_numbers(learn, changes, said):
         learn(np.ones((4, 3)), 2, L1(0.1), **changes)
 
 
-# The projection, in both of its forms
+# The projection
 
 
 @pytest.mark.parametrize("constraint", CONSTRAINTS)
@@ -272,13 +309,11 @@ def test_bad_numbers(learn, changes, said):
 def test_the_projection_is_the_nearest_of_norm_1(constraint, atom, rival):
     atom = np.array(atom)
     unit, norms = project(atom[None], constraint)
-    written = atom.copy()
-    project_atom(written, constraint == "positive", constraint == "mean_free")
-    np.testing.assert_allclose(written, unit[0], atol=1e-7)
     if norms[0] == 0:
         assert not unit.any()
         return
     np.testing.assert_allclose(np.linalg.norm(unit), 1.0)
+    np.testing.assert_allclose(atom @ unit[0], norms[0], rtol=1e-6)
     rival = np.array(rival)[: atom.size]
     if constraint == "positive":
         rival = np.abs(rival)
@@ -289,3 +324,27 @@ def test_the_projection_is_the_nearest_of_norm_1(constraint, atom, rival):
     if np.linalg.norm(rival) > 1e-9:  # of two atoms of norm 1, the one that correlates more
         rival /= np.linalg.norm(rival)
         assert atom @ unit[0] >= atom @ rival - 1e-6 * np.linalg.norm(atom)
+
+
+@pytest.mark.parametrize("constraint", CONSTRAINTS)
+@pytest.mark.parametrize(
+    ("dtype", "sizes"),
+    [(np.float32, (1e-42, 1e-25, 1.0, 1e25)), (np.float64, (1e-310, 1e-200, 1.0, 1e200))],
+)
+def test_the_projection_knows_no_scale(constraint, dtype, sizes):
+    atoms = np.random.default_rng(0).normal(size=(5, 37))
+    expected = np.array([constrained(atom, constraint) for atom in atoms])
+    for size in sizes:
+        given = (size * atoms).astype(dtype)
+        unit, norms = project(given, constraint)
+        rounding = 1e-2 if size < np.finfo(dtype).tiny else 1e-5
+        np.testing.assert_allclose(unit, expected, atol=rounding)
+        np.testing.assert_allclose(norms / size, (atoms * expected).sum(axis=1), rtol=rounding)
+
+
+@pytest.mark.parametrize("constraint", CONSTRAINTS)
+def test_nothing_is_left_of_some_atoms(constraint):
+    unit, norms = project(np.array([[0.0, 0.0, 0.0], [0.1, 0.1, 0.1], [-1, -1, -1]]), constraint)
+    lost = {None: [0], "positive": [0, 2], "mean_free": [0, 1, 2]}[constraint]
+    np.testing.assert_array_equal(np.flatnonzero(norms == 0), lost)
+    np.testing.assert_array_equal(np.flatnonzero(~unit.any(axis=1)), lost)
