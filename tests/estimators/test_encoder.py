@@ -61,7 +61,6 @@ def X():
         ({"solver_options": {"tol": 1e-2}}, partial(encode, penalty=L1(0.1), tol=1e-2)),
         ({"solver": cd, "n_threads": 99}, partial(cd, penalty=L1(0.1))),
     ],
-    ids=str,
 )
 def test_parameters_ask_for_the_solvers_codes(X, atoms, parameters, expected):
     encoder = SparseEncoder(atoms, **parameters)
@@ -103,7 +102,6 @@ def penalised(X, dictionary, penalty, *, alpha_ratio=None, **options):
         ({"solver": penalised, "alpha_ratio": 0.2, "error": 1.0}, L1(0.1), {"alpha_ratio": 0.2}),
         ({"solver": partial(penalised, speed=3)}, L1(0.1), {"speed": 3}),
     ],
-    ids=str,
 )
 def test_parameters_reach_any_solver(X, atoms, parameters, penalty, options):
     with pytest.raises(Reached) as caught:

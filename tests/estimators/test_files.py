@@ -71,7 +71,6 @@ def folder(tmp_path_factory):
         {"solver": partial(omp, error=0.3), "positive": True},
         {"solver": fista, "solver_options": {"tol": 1e-3, "init": np.zeros((60, N_ATOMS))}},
     ],
-    ids=str,
 )
 def test_encoders_come_back(path, parameters):
     encoder = SparseEncoder(DICTIONARY, **parameters)
