@@ -105,6 +105,18 @@ API = (
         },
     ),
     Section(
+        "sparsecode.convolutional",
+        "Convolutional coding",
+        {
+            "Solvers": ("greedy_cd", "mp", "fista", "admm"),
+            "Operators": ("correlate", "reconstruct"),
+            "Log-Gabor banks": (
+                *("log_gabor", "log_gabor_bank", "log_gabor_preset", "LogGaborParameters"),
+                *("fit_log_gabor", "LogGaborFits"),
+            ),
+        },
+    ),
+    Section(
         "sparsecode.learning",
         "Dictionary learning",
         {"Learners": ("ksvd", "mod", "olshausen_field", "online"), "Result": ("LearningResult",)},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterable
 from numbers import Integral, Real
@@ -18,6 +19,7 @@ __all__ = [
     "check_option",
     "check_positive",
     "check_rng",
+    "level_outside",
     "warn_of_few_samples",
 ]
 
@@ -136,6 +138,14 @@ def check_rng(rng: Any) -> np.random.Generator:
             "Use numpy.random.default_rng(seed)."
         )
     return np.random.default_rng(rng)
+
+
+def level_outside() -> int:
+    """Return the stack level, for a warning of the caller's, of whoever called the package."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("sparsecode."):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def warn_of_few_samples(n_samples: int, n_atoms: int, *, stacklevel: int) -> None:

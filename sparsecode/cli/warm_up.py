@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sparsecode import learning, penalties, solvers
+from sparsecode import convolutional, learning, penalties, solvers
 from sparsecode._cache import kernel_folder
 from sparsecode.core import SparseCode, normalize, overlap, top_k
 
@@ -22,7 +22,7 @@ __all__ = ["Item", "calls", "functions", "items", "learners", "problem", "run", 
 
 #: Penalties whose kernels are compiled without ``--all``.
 COMMON = ("l1", "cel0", "l0", "mcp")
-N_SAMPLES, N_ATOMS, N_FEATURES = 8, 12, 6
+N_SAMPLES, N_ATOMS, N_FEATURES, KERNEL = 8, 12, 6, 3
 #: What the public functions of :mod:`sparsecode.solvers` need beside samples, atoms and a penalty.
 ARGUMENTS = {
     "alphas": np.array([0.2, 0.1]), "code": np.eye(N_SAMPLES, N_ATOMS), "density": 0.2, "rtol": 0.5,
@@ -110,6 +110,11 @@ def _items(dtype: np.dtype, everything: bool) -> Iterator[Item]:
         structs = [struct(0.1) for struct in penalties.registered().values()]
         for name, function in functions().items():
             yield Item(f"{name}, every penalty, {dtype}", calls(function, X, atoms, structs))
+        signals, kernels = X[:, None], np.ascontiguousarray(atoms[:, None, :KERNEL])
+        for name, function in functions(convolutional).items():
+            given = calls(function, signals, kernels, structs)
+            if given:
+                yield Item(f"convolutional.{name}, every penalty, {dtype}", given)
         for name, learner in learners().items():
             given = learner_calls(learner, X, atoms, structs)
             yield Item(f"{name}, every penalty, {dtype}", given)
@@ -128,9 +133,11 @@ def _frozen(array: np.ndarray) -> np.ndarray:
     return view
 
 
-def functions() -> dict[str, Callable]:
-    """Return all that :mod:`sparsecode.solvers` offers for samples and atoms, by name."""
-    offered = {name: getattr(solvers, name) for name in solvers.__all__} | solvers.registered()
+def functions(module: Any = solvers) -> dict[str, Callable]:
+    """Return all that a module offers for samples and atoms, by name."""
+    offered = {name: getattr(module, name) for name in module.__all__}
+    if module is solvers:
+        offered |= solvers.registered()
     return {
         name: function
         for name, function in offered.items()

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
-from collections.abc import Callable
-from typing import TypeVar
+from sparsecode._docs import sharing
 
 __all__ = ["shared_docs"]
 
-F = TypeVar("F", bound=Callable)
-
-_SHARED = {
-    "batches": """
+shared_docs = sharing(
+    {
+        "batches": """
         batches : iterable of array-like of shape (n_samples, n_features), or ndarray of that shape
             A stream of batches, which may differ in size, such as
             :func:`~sparsecode.datasets.patch_batches`; or all samples, from which whole batches
@@ -32,7 +28,7 @@ _SHARED = {
         alpha_ratio : float, optional
             Passed to the solver: replaces the penalty's alpha, sample by sample.
         """,
-    "atoms": """
+        "atoms": """
         init : {"samples", "gaussian"}
             What atoms are drawn from if `dictionary` is a number: the array, or the first batch of
             a stream, with random mixtures of samples where there are too few; or a Gaussian.
@@ -54,7 +50,7 @@ _SHARED = {
             a penalty that is not convex supports stick: with CEL0 on natural images the objective
             ended 1 to 4 % higher.
         """,
-    "course": """
+        "course": """
         held_out : array-like of shape (n_samples, n_features), optional
             Samples whose objective says which atoms are best: those are returned, rather than the
             last ones.
@@ -80,7 +76,7 @@ _SHARED = {
         n_threads : int, optional
             Passed to the solver. The result is the same, bit by bit, for every number.
         """,
-    "returns": """
+        "returns": """
         Returns
         -------
         LearningResult
@@ -102,14 +98,5 @@ _SHARED = {
         UserWarning
             Once, if an array holds fewer samples than there are atoms.
         """,
-}
-
-
-def shared_docs(function: F) -> F:
-    """Replace each line ``<name>`` of the docstring of `function` by the shared words."""
-
-    def words(line: re.Match) -> str:
-        return textwrap.indent(textwrap.dedent(_SHARED[line[2]]).strip(), line[1])
-
-    function.__doc__ = re.sub(r"^( *)<(\w+)>$", words, function.__doc__ or "", flags=re.M)
-    return function
+    }
+)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Callable
 from functools import cached_property
@@ -14,7 +13,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sparsecode._jit import threads
 from sparsecode._parallel import map_tiles, tiles_of
 from sparsecode._simd import padded
-from sparsecode._validation import check_count, check_data, check_dictionary, check_positive
+from sparsecode._validation import (
+    check_count,
+    check_data,
+    check_dictionary,
+    check_positive,
+    level_outside,
+)
 from sparsecode.core.code import SparseCode
 from sparsecode.penalties._dispatch import Penalty, check_penalty, formulas
 from sparsecode.penalties.cel0 import CEL0, PaperCEL0
@@ -43,14 +48,6 @@ LOCKSTEP_ENTRIES, LOCKSTEP_HEIGHT = 2**21, 1024
 DENSE, MANY_ATOMS = 0.5, 32
 #: Bytes that a Gram matrix may take before solvers do without.
 GRAM_BYTES = 2**31
-
-
-def _level_outside() -> int:
-    """Return the stack level, for a warning of the caller's, of whoever called the package."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith("sparsecode."):
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 def resolve_tol(tol: float | None, dtype: np.dtype) -> float:
@@ -431,7 +428,7 @@ class Problem:
                 f"alpha is so small that the codes are dense: {code.density:.0%} of the atoms are "
                 f"active. Raise alpha.",
                 UserWarning,
-                stacklevel=_level_outside(),
+                stacklevel=level_outside(),
             )
 
     def warn(self, converged: np.ndarray, certificate: np.ndarray, remedy: str) -> None:
@@ -441,5 +438,5 @@ class Problem:
                 f"{failed} of {converged.size} samples did not converge: largest "
                 f"{self._certificate_name()} {certificate.max():.1e}, tol {self.tol:.1e}. {remedy}",
                 ConvergenceWarning,
-                stacklevel=_level_outside(),
+                stacklevel=level_outside(),
             )

@@ -13,6 +13,7 @@ __all__ = [
     "move",
     "prox_residual",
     "silences",
+    "silencing_alpha",
     "start_correlation",
 ]
 
@@ -102,28 +103,37 @@ def _silent(projection, squared_norm, penalty, alpha, j):
 
 
 @jit
+def silencing_alpha(inner, squared_norm, penalty, weight, j, alpha):
+    """Return the smallest alpha, at least the one given, at which ``alpha * weight`` silences j.
+
+    `inner` is the atom's correlation. Holds for every penalty that grows with alpha; exact to one
+    unit in the last place.
+    """
+    if inner == 0.0 or (penalty.positive and inner < 0.0):
+        return alpha
+    low = alpha
+    high = max(alpha, 1e-300)
+    while not _silent(inner, squared_norm, penalty, high * weight, j):
+        low = high
+        high *= 2.0 if high > 1e-30 else 1e30
+    if high == alpha:
+        return alpha
+    while True:
+        middle = 0.5 * (low + high)
+        if middle <= low or middle >= high:
+            return high
+        if _silent(inner, squared_norm, penalty, middle * weight, j):
+            high = middle
+        else:
+            low = middle
+
+
+@jit
 def _alpha_max_sample(projection, squared_norms, penalty):
     alpha = 0.0
     for j in range(projection.size):
         inner = np.float64(projection[j])
-        if inner == 0.0 or (penalty.positive and inner < 0.0):
-            continue
-        low = alpha
-        high = max(alpha, 1e-300)
-        while not _silent(inner, squared_norms[j], penalty, high, j):
-            low = high
-            high *= 2.0 if high > 1e-30 else 1e30
-        if high == alpha:
-            continue
-        while True:
-            middle = 0.5 * (low + high)
-            if middle <= low or middle >= high:
-                break
-            if _silent(inner, squared_norms[j], penalty, middle, j):
-                high = middle
-            else:
-                low = middle
-        alpha = high
+        alpha = silencing_alpha(inner, squared_norms[j], penalty, 1.0, j, alpha)
     return alpha
 
 
@@ -172,8 +182,7 @@ def _stays(penalty, correlation, step, own, j):
 def alpha_max_tile(projections, squared_norms, penalty, alphas):
     """Bisect, per sample, for the smallest alpha at which no atom wants to leave 0.
 
-    Holds for every penalty that grows with alpha; exact to one unit in the last place. Not
-    parallel: it is a small part of solving, and parallel kernels take seconds to compile.
+    Not parallel: it is a small part of solving, and parallel kernels take seconds to compile.
     """
     for i in range(projections.shape[0]):
         alphas[i] = _alpha_max_sample(projections[i], squared_norms, penalty)

@@ -1,0 +1,30 @@
+"""Convolutional sparse coding: small atoms at every place of a signal or an image."""
+
+from sparsecode.convolutional.admm import admm
+from sparsecode.convolutional.fista import fista
+from sparsecode.convolutional.greedy_cd import greedy_cd
+from sparsecode.convolutional.log_gabor import (
+    LogGaborFits,
+    LogGaborParameters,
+    fit_log_gabor,
+    log_gabor,
+    log_gabor_bank,
+    log_gabor_preset,
+)
+from sparsecode.convolutional.matching_pursuit import mp
+from sparsecode.convolutional.operators import correlate, reconstruct
+
+__all__ = [
+    "LogGaborFits",
+    "LogGaborParameters",
+    "admm",
+    "correlate",
+    "fista",
+    "fit_log_gabor",
+    "greedy_cd",
+    "log_gabor",
+    "log_gabor_bank",
+    "log_gabor_preset",
+    "mp",
+    "reconstruct",
+]
