@@ -107,6 +107,19 @@ def test_planted_gabors_are_found(shape, data):
     assert circular_distance(fits.phase, signed, 360)[0] < 3
 
 
+@pytest.mark.parametrize("shape", [(12, 20), (16, 16)])
+def test_small_even_gabors_along_the_pixels_are_found(shape):
+    """Their spectra have symmetric peaks, between which fits used to stay."""
+    truth = dict(
+        x=np.repeat([4.0, 6.0], 8), y=4.0, orientation=np.tile([0.0, 2.0, 4.0, 90.0], 4),
+        frequency=0.34765625, phase=np.tile([0.0] * 4 + [180.0] * 4, 2), sigma_across=1.03125,
+        sigma_along=1.03125,
+    )  # fmt: skip
+    fits = fit_gabors(gabors(shape, **truth), shape)
+    assert fits.converged.all()
+    assert fits.error.max() < 1e-6
+
+
 def test_noise_is_left_over_and_moves_little():
     atoms, truth = random_gabors(100, noise=0.05)
     fits = fit_gabors(atoms)
