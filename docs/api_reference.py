@@ -110,6 +110,7 @@ API = (
         {
             "Solvers": ("greedy_cd", "mp", "fista", "admm"),
             "Operators": ("correlate", "reconstruct"),
+            "Learning": ("learn_online", "learn_alternating", "draw_atoms", "ConvLearningResult"),
             "Log-Gabor banks": (
                 *("log_gabor", "log_gabor_bank", "log_gabor_preset", "LogGaborParameters"),
                 *("fit_log_gabor", "LogGaborFits"),

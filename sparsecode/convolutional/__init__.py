@@ -3,6 +3,12 @@
 from sparsecode.convolutional.admm import admm
 from sparsecode.convolutional.fista import fista
 from sparsecode.convolutional.greedy_cd import greedy_cd
+from sparsecode.convolutional.learning import (
+    ConvLearningResult,
+    draw_atoms,
+    learn_alternating,
+    learn_online,
+)
 from sparsecode.convolutional.log_gabor import (
     LogGaborFits,
     LogGaborParameters,
@@ -15,13 +21,17 @@ from sparsecode.convolutional.matching_pursuit import mp
 from sparsecode.convolutional.operators import correlate, reconstruct
 
 __all__ = [
+    "ConvLearningResult",
     "LogGaborFits",
     "LogGaborParameters",
     "admm",
     "correlate",
+    "draw_atoms",
     "fista",
     "fit_log_gabor",
     "greedy_cd",
+    "learn_alternating",
+    "learn_online",
     "log_gabor",
     "log_gabor_bank",
     "log_gabor_preset",
