@@ -902,8 +902,8 @@ def learn_online(
 
     References
     ----------
-    .. [1] Liu, Garcia-Cardona, Wohlberg & Yin, "First- and second-order methods for online convolutional
-       dictionary learning", SIAM J. Imaging Sci. 11 (2018), 1589-1628.
+    .. [1] Liu, Garcia-Cardona, Wohlberg & Yin, "First- and second-order methods for online
+       convolutional dictionary learning", SIAM J. Imaging Sci. 11 (2018), 1589-1628.
 
     Examples
     --------

@@ -9,8 +9,8 @@ __all__ = ["starts"]
 #: Peaks of the spectrum that are tried.
 N_PEAKS = 3
 #: By how much the angle of the highest peak is also turned, to either side, in radians. A small
-#: even Gabor along an axis of the pixels has the same spectrum as its mirror image: between the two,
-#: a fit would not move.
+#: even Gabor along an axis of the pixels has the same spectrum as its mirror image: between the
+#: two, a fit would not move.
 TURN = 0.4
 
 
