@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from functools import cached_property
 from math import prod
@@ -10,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from scipy import fft
-from sklearn.exceptions import ConvergenceWarning
 
 from sparsecode._jit import threads
 from sparsecode._parallel import map_tiles
@@ -18,7 +16,6 @@ from sparsecode._validation import (
     check_count,
     check_numbers,
     check_positive,
-    level_outside,
 )
 from sparsecode.convolutional._certificate_kernels import (
     code_cost,
@@ -30,9 +27,8 @@ from sparsecode.convolutional._certificate_kernels import (
 from sparsecode.convolutional._geometry import Geometry
 from sparsecode.convolutional._window_kernels import largest_product, subtract_atoms
 from sparsecode.core.code import SparseCode
-from sparsecode.penalties._dispatch import Penalty, check_penalty, formulas
-from sparsecode.penalties.cel0 import CEL0
-from sparsecode.penalties.l0 import L0
+from sparsecode.penalties._dispatch import Penalty
+from sparsecode.solvers._request import Request
 from sparsecode.solvers._result import SolverResult
 from sparsecode.solvers._stop_kernels import silences
 
@@ -124,7 +120,7 @@ def correlate_strip(
     return flat_atoms @ geometry.windows(domain, rows).T
 
 
-class ConvProblem:
+class ConvProblem(Request):
     """Checked arguments of one call of a convolutional solver.
 
     Parameters
@@ -172,13 +168,10 @@ class ConvProblem:
         self.tol = TOL if tol is None else check_positive("tol", tol)
         self.n_threads = n_threads
         self.progress = progress
-        self.convex = False
-        self.alpha_ratio: float | None = None
-        self.penalty: Penalty | None = None
         self.weights = self._check_weights(weights)
         self.init = self._check_init(init)
         if penalty is not None:
-            self._check_penalty(penalty, alpha_ratio)
+            self.take_penalty(penalty, alpha_ratio)
 
     @property
     def n_atoms(self) -> int:
@@ -258,18 +251,6 @@ class ConvProblem:
             )
         return code
 
-    def _check_penalty(self, penalty: Penalty | str, alpha_ratio: float | None) -> None:
-        if isinstance(penalty, str) and alpha_ratio is None:
-            raise ValueError(
-                f"a penalty given by its name needs alpha_ratio; got {penalty!r} alone. Pass "
-                f"alpha_ratio=0.1, say, or a struct such as L1(0.1)."
-            )
-        checked = check_penalty(penalty, self.norms)
-        self.penalty = checked
-        self.convex = formulas(checked).dual_parts is not None
-        if alpha_ratio is not None:
-            self.alpha_ratio = check_positive("alpha_ratio", alpha_ratio)
-
     def solve(
         self,
         kernel: Callable[[Sample], None],
@@ -318,7 +299,7 @@ class ConvProblem:
             np.array(column, kind) for column, kind in zip(columns[2:], kinds)
         )
         converged = met(objective, n_iter) if met else certificate <= self.tol
-        self._warn(converged, certificate, remedy)
+        self.warn(converged, certificate, remedy)
         return SolverResult(
             code,
             n_iter,
@@ -326,25 +307,9 @@ class ConvProblem:
             certificate,
             objective,
             None if self.penalty is None else alphas,
-            stationary if isinstance(self.penalty, L0 | CEL0) else None,
+            stationary if self.counts_units else None,
             certificate_name=self.certificate_name,
         )
-
-    @property
-    def certificate_name(self) -> str:
-        if self.penalty is None:
-            return "support residual"
-        return "duality gap" if self.convex else "prox residual"
-
-    def _warn(self, converged: np.ndarray, certificate: np.ndarray, remedy: str) -> None:
-        failed = int((~converged).sum())
-        if failed:
-            warnings.warn(
-                f"{failed} of {converged.size} samples did not converge: largest "
-                f"{self.certificate_name} {certificate.max():.1e}, tol {self.tol:.1e}. {remedy}",
-                ConvergenceWarning,
-                stacklevel=level_outside(),
-            )
 
 
 class Sample:

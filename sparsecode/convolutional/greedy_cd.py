@@ -87,6 +87,7 @@ def greedy_cd(
         boundary=boundary, alpha_ratio=alpha_ratio, weights=weights, init=init, max_iter=max_iter,
         tol=tol, n_threads=n_threads, progress=progress,
     )  # fmt: skip
+    problem.refuse_paper_cel0("greedy_cd")
     return problem.solve(lambda sample: _Search(sample).run())
 
 
@@ -107,7 +108,7 @@ class _Search:
         if problem.convex:
             self.side, self.share = -(-self.side // 2), SHARE
         self.units, self.values = sample.units.astype(np.int64), sample.values.copy()
-        if problem.penalty.positive:  # type: ignore[union-attr]
+        if problem.positive:
             self.values[self.values < 0.0] = 0.0
         self.found = [0.0] * len(problem.strips)
         self.n_sweeps = 0

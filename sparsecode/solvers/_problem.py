@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from sparsecode._jit import threads
 from sparsecode._parallel import map_tiles, tiles_of
@@ -21,9 +20,7 @@ from sparsecode._validation import (
     level_outside,
 )
 from sparsecode.core.code import SparseCode
-from sparsecode.penalties._dispatch import Penalty, check_penalty, formulas
-from sparsecode.penalties.cel0 import CEL0, PaperCEL0
-from sparsecode.penalties.l0 import L0
+from sparsecode.penalties._dispatch import Penalty
 from sparsecode.solvers._certificate_kernels import (
     certify_convex_tile,
     certify_tile,
@@ -32,6 +29,7 @@ from sparsecode.solvers._certificate_kernels import (
 )
 from sparsecode.solvers._parts import replacement_gains
 from sparsecode.solvers._replacement_kernels import replacement_stationary_tile
+from sparsecode.solvers._request import Request
 from sparsecode.solvers._result import SolverResult
 from sparsecode.solvers._stop_kernels import alpha_max_tile, silences
 from sparsecode.solvers._tile import Scratch, Tile
@@ -57,7 +55,7 @@ def resolve_tol(tol: float | None, dtype: np.dtype) -> float:
     return check_positive("tol", tol)
 
 
-class Problem:
+class Problem(Request):
     """Checked arguments of one call of a solver.
 
     Parameters
@@ -97,16 +95,13 @@ class Problem:
         self.n_threads = n_threads
         self.progress = progress
         self.init = self._check_init(init)
-        self.convex = False
-        self.alpha_ratio: float | None = None
-        self.penalty: Penalty | None = None
         self.scratch, self.part_scratch = Scratch(), Scratch()
         #: correlations up to which an atom surely stays silent, while solving
         self.silences = np.zeros(self.n_atoms)
         #: step at which the prox residual is to be taken; 0 for each atom's own 1 / a**2
         self.step = 0.0
         if penalty is not None:
-            self._check_penalty(penalty, alpha_ratio)
+            self.take_penalty(penalty, alpha_ratio)
 
     @cached_property
     def gram(self) -> np.ndarray:
@@ -159,24 +154,6 @@ class Problem:
     @property
     def n_atoms(self) -> int:
         return self.dictionary.shape[0]
-
-    @property
-    def positive(self) -> bool:
-        """Whether coefficients below 0 are ruled out."""
-        return self.penalty is not None and bool(self.penalty.positive)
-
-    def _check_penalty(self, penalty: Penalty | str, alpha_ratio: float | None) -> None:
-        if isinstance(penalty, str) and alpha_ratio is None:
-            raise ValueError(
-                f"a penalty given by its name needs alpha_ratio; got {penalty!r} alone. Pass "
-                f"alpha_ratio=0.1, say, or a struct such as L1(0.1)."
-            )
-        checked = check_penalty(penalty, self.norms)
-        self.penalty = checked
-        self.convex = formulas(checked).dual_parts is not None
-        if alpha_ratio is not None:
-            self.refuse_paper_cel0("alpha_max")
-            self.alpha_ratio = check_positive("alpha_ratio", alpha_ratio)
 
     def _check_init(self, init: Any) -> SparseCode | None:
         if init is None:
@@ -261,14 +238,6 @@ class Problem:
                 progress=self.progress,
             )
 
-    def refuse_paper_cel0(self, name: str) -> None:
-        """Raise for an operator that silences every unit atom at a coordinate's own step."""
-        if isinstance(self.penalty, PaperCEL0):
-            raise TypeError(
-                f"{name} takes coordinate steps 1 / ||d||**2, at which PaperCEL0 returns 0 for "
-                f"every unit atom; use CEL0, or ista with a step below 1."
-            )
-
     def solve(
         self,
         kernel: Callable[[Tile], None],
@@ -345,18 +314,10 @@ class Problem:
             certificate=certificate,
             objective=objective,
             alpha=None if self.penalty is None else alpha,
-            coordinate_stationary=stationary if self._counts_units() else None,
+            coordinate_stationary=stationary if self.counts_units else None,
             swap_stationary=swap_stationary if replacements else None,
-            certificate_name=self._certificate_name(),
+            certificate_name=self.certificate_name,
         )
-
-    def _counts_units(self) -> bool:
-        return isinstance(self.penalty, L0 | CEL0)
-
-    def _certificate_name(self) -> str:
-        if self.penalty is None:
-            return "support residual"
-        return "duality gap" if self.convex else "prox residual"
 
     def certify(
         self, tile: Tile, piece: SparseCode, step: float | None
@@ -428,15 +389,5 @@ class Problem:
                 f"alpha is so small that the codes are dense: {code.density:.0%} of the atoms are "
                 f"active. Raise alpha.",
                 UserWarning,
-                stacklevel=level_outside(),
-            )
-
-    def warn(self, converged: np.ndarray, certificate: np.ndarray, remedy: str) -> None:
-        failed = int((~converged).sum())
-        if failed:
-            warnings.warn(
-                f"{failed} of {converged.size} samples did not converge: largest "
-                f"{self._certificate_name()} {certificate.max():.1e}, tol {self.tol:.1e}. {remedy}",
-                ConvergenceWarning,
                 stacklevel=level_outside(),
             )

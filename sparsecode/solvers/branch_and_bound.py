@@ -34,7 +34,8 @@ class _Proof(Problem):
         scale = np.where(tile.energies > 0.0, tile.energies, 1.0)
         return gap / scale, objective, stationary
 
-    def _certificate_name(self) -> str:
+    @property
+    def certificate_name(self) -> str:
         return "optimality gap"
 
 

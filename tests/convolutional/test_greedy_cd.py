@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sparsecode import solvers
 from sparsecode.convolutional import greedy_cd, reconstruct
 from sparsecode.core import SparseCode
-from sparsecode.penalties import CEL0, L0, L1, MCP, ElasticNet
+from sparsecode.penalties import CEL0, L0, L1, MCP, ElasticNet, PaperCEL0
 from sparsecode.solvers import feature_sign
 
 BOUNDARIES = ("circular", "zero", "valid")
@@ -151,3 +151,5 @@ def test_bad_starts_and_weights_get_one_sentence(problem):
         greedy_cd(X, dictionary, L1(1.0), weights=np.zeros((4, 1, 1)))
     with pytest.raises(ValueError, match="needs alpha_ratio"):
         greedy_cd(X, dictionary, "l1")
+    with pytest.raises(TypeError, match="greedy_cd takes coordinate steps"):
+        greedy_cd(X, dictionary, PaperCEL0(1.0))
