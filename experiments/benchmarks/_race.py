@@ -42,7 +42,8 @@ class Race(NamedTuple):
     """One problem, those who solve it, ours first, and what precision counts.
 
     The objective's measure must be at most `limit`; or, without one, at most ``1 + slack`` times
-    what the first entry called `reference` reaches on the same samples.
+    what the first entry called `reference` reaches on the same samples. Where one run goes through
+    all stops, it goes to no other one after `max_seconds`.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Race(NamedTuple):
     reference: str | None = None
     slack: float = 0.0
     per: str = "sample"
+    max_seconds: float = np.inf
 
     def is_reference(self, entry: Entry) -> bool:
         """Say whether an entry is the one that others must come up to."""

@@ -104,7 +104,7 @@ def markdown(record: Record) -> str:
             _peer(ours, theirs),
             _rate(ours),
             _rate(theirs),
-            f"**{row['ratio']:.3g}**",
+            f"{'≥ ' * _is_bound(row)}**{row['ratio']:.3g}**",
             f"{row['lowest']:.3g}–{row['highest']:.3g}",
             _precision(ours),
             _precision(theirs),
@@ -121,6 +121,11 @@ def _peer(ours: dict[str, Any], theirs: dict[str, Any]) -> str:
     if theirs["threads"] == ours["threads"]:
         return theirs["name"]
     return f"{theirs['name']} on {on_threads(theirs['threads'])}"
+
+
+def _is_bound(row: dict[str, Any]) -> bool:
+    """Say whether ours was precise and the peer, which would need longer, was not."""
+    return row["ours"]["precise"] and not row["theirs"]["precise"]
 
 
 def _rate(row: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ from experiments.benchmarks import __main__ as command_line
 from experiments.benchmarks import _bases, _coder, _data, _race, _ratios
 from experiments.benchmarks._experiments import BENCHMARKS, make
 from experiments.benchmarks._limits import machine_limits
+from experiments.benchmarks.convolutional import _contest
 from sparsecode.datasets.sources import DATA_VARIABLE
 
 FOLDER = Path(_race.__file__).parent
@@ -94,8 +95,10 @@ def test_every_dataset_gives_what_the_objective_takes(benchmark, tmp_path, monke
         if name == "olshausen_field":
             assert found == "the images of Olshausen and Field are not there"
         else:
-            assert np.allclose(np.linalg.norm(found.X, axis=1), 1.0)
-            assert np.allclose(np.linalg.norm(found.D, axis=1), 1.0)
+            if benchmark != "convolutional":  # whose samples are photographs
+                assert np.allclose(np.linalg.norm(found.X, axis=1), 1.0)
+            atoms = found.D.reshape(len(found.D), -1)
+            assert np.allclose(np.linalg.norm(atoms, axis=1), 1.0)
 
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS)
@@ -121,7 +124,7 @@ def test_the_files_are_laid_out_as_benchopt_reads_them(benchmark):
 
 
 @pytest.mark.parametrize(
-    "base", {_bases.Named, _bases.BaseSolver}, ids=lambda base: base.__module__
+    "base", dict.fromkeys([_bases.Named, _bases.BaseSolver]), ids=lambda base: base.__module__
 )
 def test_parameters_are_set_by_name_with_or_without_benchopt(base):
     class Solver(base):
@@ -286,6 +289,45 @@ def test_more_threads_than_there_are_are_passed_over():
     assert reason.startswith("4096 threads were asked for; ")
 
 
+class Passing(_bases.Named):
+    """A solver that goes on from stop to stop, and is wrong by what is missing to 10."""
+
+    name, resumes = "passing", True
+
+    def pre_run_hook(self, stop):
+        self.log = []
+
+    def run(self, stop):
+        self.log.append(stop)
+
+    def get_result(self):
+        return {"missing": 10 - self.log[-1]}
+
+
+@pytest.mark.parametrize(
+    ("max_seconds", "stops", "precise", "passed"),
+    [
+        (np.inf, [4, 8, 9], [True, True, False], [2, 4, 8, 9]),
+        (0.0, [2, 2, 2], [False, False, False], [2]),
+    ],
+)
+def test_one_run_is_timed_to_several_precisions(max_seconds, stops, precise, passed):
+    solver = Passing()
+    lanes = [
+        _race.Lane(None, solver, 1, measure, limit)
+        for measure, limit in (("far", 6), ("far", 3), ("near", 0.5))
+    ]
+    objective = SimpleNamespace(certify=lambda missing: {"far": missing, "near": missing})
+    _contest.go(lanes, objective, (2, 4, 8, 9), max_seconds)
+    assert [lane.stop for lane in lanes] == stops
+    assert [lane.is_precise for lane in lanes] == precise
+    assert solver.log == passed
+    _contest.go(lanes, objective, (2, 4, 8, 9), max_seconds)
+    assert solver.log == sorted(set(stops))
+    assert [len(lane.seconds) for lane in lanes] == [2, 2, 2]
+    assert lanes[0].seconds[0] <= lanes[1].seconds[0] <= lanes[2].seconds[0]
+
+
 # ------------------------------------------------------------------------- the tables
 
 
@@ -336,6 +378,7 @@ def test_the_table_says_who_missed():
     assert "| 1\u202f000/s | 2\u202f000/s | **0.5** |" in lines[2]
     assert "| slow on 1 thread |" in lines[3]
     assert "2e-06 (missed)" in lines[3]
+    assert "| ≥ **100** |" in lines[3]
     assert "| 2 s | 7 s | **3.5** |" in lines[4]
     assert _ratios.limits(toy_record()) == "GEMM: 81.2"
 
@@ -352,6 +395,7 @@ def test_a_record_is_run_kept_and_drawn(benchmark, tmp_path):
     record = one.run(one.config("smoke", n_rounds=1), results=tmp_path)
     rows = list(record.table.rows())
     needed = {"lasso": "celer", "pursuit": "sklearn", "nonconvex": "skglm", "learning": "spams"}
+    needed["convolutional"] = "sparsecode"
     assert bool(rows) == bool(find_spec(needed[benchmark]))
     assert len(record.arrays["seconds"]) == len(rows)
     for row in _ratios.ratios(record):
@@ -373,7 +417,10 @@ def test_the_command_prints_a_table(tmp_path):
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (["lassoo"], "must be one of lasso, pursuit, nonconvex, learning; got 'lassoo'."),
+        (
+            ["lassoo"],
+            "must be one of lasso, pursuit, nonconvex, learning, convolutional; got 'lassoo'.",
+        ),
         (["--preset", "paper"], "must be one of smoke, quick, full; got 'paper'."),
     ],
 )

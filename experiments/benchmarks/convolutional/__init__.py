@@ -1,0 +1,1 @@
+"""Certified convolutional l1 codes of photographs."""
