@@ -119,6 +119,7 @@ class _Search:
         self._compute_residual()
         self.scale = 0.0 if self.problem.convex else self._largest_product()
         goal = START * (sample.alpha if self.problem.convex else self.scale)
+        rounding = goal * float(np.finfo(dtype).eps)
         while True:
             joining, largest = self._scan()
             if self._is_solved(largest):
@@ -131,6 +132,8 @@ class _Search:
             self.values = np.concatenate([self.values, np.zeros(len(joining), dtype)])
             goal = max(SHRINK * goal, min(goal, SHRINK * self._excess(largest)))
             self._descend(goal)
+            if goal <= rounding and not len(joining) and not self.changed.any():
+                break  # nothing moves any more
         sample.keep(self.units, self.values, self.n_sweeps)
 
     def _compute_residual(self) -> None:

@@ -8,10 +8,9 @@ __all__ = ["starts"]
 
 #: Peaks of the spectrum that are tried.
 N_PEAKS = 3
-#: By how much the angle of the highest peak is also turned, to either side, in radians. A small
-#: even Gabor along an axis of the pixels has the same spectrum as its mirror image: between the
-#: two, a fit would not move.
-TURN = 0.4
+#: By how much the frequency of the highest peak is also moved, up and down, in logarithms. The
+#: spectrum of a small Gabor is so wide that its peak lies beside the frequency.
+SHIFT = 0.3
 
 
 def starts(targets: np.ndarray, shape: tuple[int, int]) -> list[np.ndarray]:
@@ -44,7 +43,7 @@ def starts(targets: np.ndarray, shape: tuple[int, int]) -> list[np.ndarray]:
     return [
         *(wide(*peak) for peak in peaks),
         *(narrow(*peak) for peak in peaks[:2]),
-        *(narrow(peaks[0][0] + turn, peaks[0][1]) for turn in (TURN, -TURN)),
+        *(narrow(peaks[0][0], peaks[0][1] + shift) for shift in (SHIFT, -SHIFT)),
         narrow(*blob),
     ]
 

@@ -126,6 +126,13 @@ def test_too_few_sweeps_are_said(problem):
         greedy_cd(X, dictionary, L1(0.5), tol=1e-12, max_iter=1)
 
 
+def test_it_ends_where_rounding_forbids_the_gap(problem):
+    X, dictionary = problem(dtype=np.float32)
+    with pytest.warns(ConvergenceWarning):
+        result = greedy_cd(X, dictionary, L1(2.0), tol=1e-14, max_iter=2000)
+    assert (result.certificate < 1e-5).all()
+
+
 def test_it_holds_no_map_of_every_atom():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(1, 1, 256, 256)).astype(np.float32)
