@@ -20,6 +20,8 @@ __all__ = ["AtomSum", "GapStop", "MapWork", "Transforms", "check_convex", "keep_
 GROUPS = 16
 #: Entries of the maps that are transformed at a time; they stay in the processor's cache.
 CHUNK_ENTRIES = 2**16
+#: Weights of places are taken to lie between this and its inverse, for float32.
+LEAST = 1e-30
 #: Entries of all maps from which on several threads are worth starting.
 ENTRIES_FOR_THREADS = 2**17
 #: Entries of active windows that cost as much as one place of a transformed map.
@@ -159,7 +161,7 @@ class MapWork:
         parts = [dual_parts(weighted, k) for k in range(problem.n_atoms)]
         self.parts = np.array(parts, np.float64).T.copy()
         width = transforms.maps[1]
-        weights = problem.weights.astype(self.dtype)
+        weights = np.clip(problem.weights, LEAST, 1.0 / LEAST).astype(self.dtype)
         if weights.shape[1] == 1:
             weights = np.repeat(weights, width, axis=1)
         self.weights = weights.reshape(len(weights), -1, width)
@@ -170,6 +172,8 @@ class MapWork:
         """Return dense maps of the code to start from."""
         codes = np.zeros((len(self.transforms.kernels), *self.transforms.maps), self.dtype)
         codes.reshape(-1)[self.sample.units] = self.sample.values
+        if self.sample.problem.positive:
+            np.maximum(codes, 0, out=codes)
         return codes
 
     @property
@@ -237,7 +241,7 @@ class MapWork:
         """
         height, width = self.transforms.domain
         signal = self.sample.signal
-        fit = float(np.sum(signal * residual[:, :height, :width], dtype=np.float64))
+        fit = float(np.sum(np.multiply(signal, residual[:, :height, :width], dtype=np.float64)))
         return _dual_value(fit, square(residual) + ridge_energy, largest)
 
     def keep(self, code_of: Callable[[slice], np.ndarray], n_iter: int) -> None:
@@ -297,7 +301,7 @@ def keep_silent(sample: Sample) -> bool:
 
 def square(image: np.ndarray) -> float:
     """Return the squared norm of an image, summed in float64."""
-    return float(np.sum(image * image, dtype=np.float64))
+    return float(np.sum(np.square(image, dtype=np.float64)))
 
 
 def _dual_value(fit: float, energy: float, largest: float) -> float:

@@ -45,14 +45,17 @@ def _store(patch, y, x, height, width, domain):
 
 @jit
 def _descend(
-    patch, height, atoms, squared_norms, penalty, alpha, weights, ks, ys, xs, positions, values,
-    max_sweeps, goal,
+    patch, height, atoms, squared_norms, penalty, alpha, weights, convex, ks, ys, xs, positions,
+    values, max_sweeps, goal,
 ):  # fmt: skip
     """Sweep over the units of one tile until none moves its correlation by more than `goal`.
 
-    Returns the sweeps, and the largest move of the first.
+    Where the penalty is not convex and a unit as good as ties with 0, an active one stays, for else
+    rounding would have it come and go for ever. Returns the sweeps, and the largest move of the
+    first.
     """
     n_channels = patch.shape[0] // height
+    rounding = 16.0 * np.finfo(values.dtype).eps
     first_move = 0.0
     for sweep in range(max_sweeps):
         largest = 0.0
@@ -64,7 +67,11 @@ def _descend(
             z = np.float64(values[a])
             step = 1.0 / squared_norms[k]
             weighted = with_alpha(penalty, alpha * weight_at(weights, k, positions[a]))
-            moved = patch.dtype.type(prox(weighted, z + step * inner, step, k))
+            alone = z + step * inner
+            target = prox(weighted, alone, step, k)
+            if target == 0.0 and z != 0.0 and not convex:
+                target = prox(weighted, alone * (1.0 + rounding), step, k)
+            moved = patch.dtype.type(target)
             change = moved - values[a]
             if change != 0.0:
                 for c in range(n_channels):
@@ -81,7 +88,7 @@ def _descend(
 @jit
 def descend_on_tiles(
     domain, origins, extents, starts, chosen, atoms, kernel_width, squared_norms, penalty, alpha,
-    weights, ks, ys, xs, positions, values, max_sweeps, goal, patch, sweeps, moves,
+    weights, convex, ks, ys, xs, positions, values, max_sweeps, goal, patch, sweeps, moves,
 ):  # fmt: skip
     """Sweep over the units of some tiles, whose windows do not meet.
 
@@ -96,8 +103,8 @@ def descend_on_tiles(
         _load(domain, y, x, height, width, part)
         units = slice(starts[t], starts[t + 1])
         sweeps[t], moves[t] = _descend(
-            part, height, atoms, squared_norms, penalty, alpha, weights, ks[units], ys[units],
-            xs[units], positions[units], values[units], max_sweeps, goal,
+            part, height, atoms, squared_norms, penalty, alpha, weights, convex, ks[units],
+            ys[units], xs[units], positions[units], values[units], max_sweeps, goal,
         )  # fmt: skip
         if moves[t] > 0.0:
             _store(part, y, x, height, width, domain)

@@ -47,6 +47,8 @@ __all__ = [
 STRIP_ENTRIES = 2**19
 #: Points of the frequency grid of the curvature's bound, in units of the kernel's size.
 OVERSAMPLING = 16
+#: Units that a code may have: what its indices can count.
+MOST_UNITS = 2**31 - 1
 #: Relative gap of a converged sample, if none is asked for.
 TOL = 1e-4
 
@@ -60,7 +62,8 @@ def kernels_of(dictionary: Any) -> np.ndarray:
             f"height, width), with at least one atom; got {atoms.shape}. Insert an axis of length "
             f"1 for a single channel."
         )
-    silent = np.flatnonzero(~atoms.reshape(len(atoms), -1).any(axis=1))
+    flat = atoms.reshape(len(atoms), -1)
+    silent = np.flatnonzero(np.einsum("ke,ke->k", flat, flat, dtype=np.float64) == 0.0)
     if silent.size:
         raise ValueError(
             f"dictionary must have no atom of norm 0; got {silent.size}, the first in row "
@@ -161,9 +164,11 @@ class ConvProblem(Request):
         self.X = check_signals(X, dictionary, atoms)
         self.n_axes = np.ndim(dictionary) - 2
         self.kernels = np.ascontiguousarray(atoms, dtype=self.X.dtype)
+        kernels_of(self.kernels)  # not 0 in the dtype of the signals either
         self.atoms = np.ascontiguousarray(atoms, dtype=np.float64)
         self.squared_norms = (self.flat_atoms**2).sum(axis=1)
         self.geometry = Geometry(self.X.shape[2:], atoms.shape[2:], boundary)
+        self._check_size()
         self.max_iter = check_count("max_iter", max_iter)
         self.tol = TOL if tol is None else check_positive("tol", tol)
         self.n_threads = n_threads
@@ -216,6 +221,14 @@ class ConvProblem(Request):
             spectrum = np.moveaxis(fft.fft2(atom, grid), 0, -1)
             gram += spectrum[..., :, None] * spectrum[..., None, :].conj()
         return bound * float(np.linalg.eigvalsh(gram)[..., -1].max())
+
+    def _check_size(self) -> None:
+        n_units = self.n_atoms * self.geometry.n_positions
+        if n_units > MOST_UNITS:
+            raise ValueError(
+                f"codes must have at most {MOST_UNITS} units; got {self.unit_shape}, {n_units} "
+                f"units. Code parts of the signals, or use fewer atoms."
+            )
 
     def _check_weights(self, weights: Any) -> np.ndarray:
         if weights is None:
@@ -299,6 +312,7 @@ class ConvProblem(Request):
             np.array(column, kind) for column, kind in zip(columns[2:], kinds)
         )
         converged = met(objective, n_iter) if met else certificate <= self.tol
+        converged &= np.isfinite(objective)
         self.warn(converged, certificate, remedy)
         return SolverResult(
             code,

@@ -119,7 +119,6 @@ class _Search:
         self._compute_residual()
         self.scale = 0.0 if self.problem.convex else self._largest_product()
         goal = START * (sample.alpha if self.problem.convex else self.scale)
-        rounding = goal * float(np.finfo(dtype).eps)
         while True:
             joining, largest = self._scan()
             if self._is_solved(largest):
@@ -131,9 +130,9 @@ class _Search:
             self.units = np.concatenate([self.units, joining])
             self.values = np.concatenate([self.values, np.zeros(len(joining), dtype)])
             goal = max(SHRINK * goal, min(goal, SHRINK * self._excess(largest)))
-            self._descend(goal)
-            if goal <= rounding and not len(joining) and not self.changed.any():
-                break  # nothing moves any more
+            self._descend(goal, min(SWEEPS, self.problem.max_iter - self.n_sweeps))
+            if not self.changed.any():
+                break  # nothing moves any more, however small the goal
         sample.keep(self.units, self.values, self.n_sweeps)
 
     def _compute_residual(self) -> None:
@@ -211,8 +210,11 @@ class _Search:
         joining = np.flatnonzero(gains)
         return atoms[joining] * self.geometry.n_positions + first + joining, largest
 
-    def _descend(self, goal: float) -> None:
-        """Sweep over the active units, tile by tile, until none moves by more than `goal`."""
+    def _descend(self, goal: float, most: int) -> None:
+        """Sweep over the active units, tile by tile, until none moves by more than `goal`.
+
+        A tile has `most` sweeps before its neighbours have their turn.
+        """
         geometry, problem, tiles = self.geometry, self.problem, self.tiles
         tile = tiles.of_units(self.units)
         order = np.lexsort((self.units, tile))
@@ -232,7 +234,7 @@ class _Search:
             descend_on_tiles(
                 self.domain, tiles.origins, tiles.extents, starts, chosen, self.atoms,
                 geometry.kernel[1], problem.squared_norms, problem.penalty, self.sample.alpha,
-                problem.weights, k, y, x, position, self.values, SWEEPS, goal,
+                problem.weights, problem.convex, k, y, x, position, self.values, most, goal,
                 np.zeros(shape, self.domain.dtype), sweeps, moves,
             )  # fmt: skip
 
@@ -245,12 +247,13 @@ class _Search:
                 chunks = [chosen[i : i + CHUNK] for i in range(0, chosen.size, CHUNK)]
                 map_tiles(descend, chunks, self.sample.n_threads)
                 longest = max(longest, int(sweeps[chosen].max()))
-                waiting[chosen] = sweeps[chosen] == SWEEPS
+                waiting[chosen] = sweeps[chosen] == most
                 waiting[tiles.around(chosen[moves[chosen] > goal])] = True
                 waiting &= occupied
                 self.changed[tiles.rows_seen(chosen[moves[chosen] > 0.0])] = True
             self.n_sweeps += longest
-            if not waiting.any() or self.n_sweeps >= problem.max_iter:
+            most = min(most, problem.max_iter - self.n_sweeps)
+            if not waiting.any() or most <= 0:
                 break
         active = self.values != 0.0
         self.units, self.values = self.units[active], self.values[active]

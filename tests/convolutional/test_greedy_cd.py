@@ -7,7 +7,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from sparsecode import solvers
-from sparsecode.convolutional import greedy_cd, reconstruct
+from sparsecode.convolutional import _problem, admm, fista, greedy_cd, reconstruct
 from sparsecode.core import SparseCode
 from sparsecode.penalties import CEL0, L0, L1, MCP, ElasticNet, PaperCEL0
 from sparsecode.solvers import feature_sign
@@ -160,3 +160,50 @@ def test_bad_starts_and_weights_get_one_sentence(problem):
         greedy_cd(X, dictionary, "l1")
     with pytest.raises(TypeError, match="greedy_cd takes coordinate steps"):
         greedy_cd(X, dictionary, PaperCEL0(1.0))
+
+
+def test_ties_end_the_search():
+    """A unit whose threshold is met to the last bit neither joins for ever nor comes and goes."""
+    rng = np.random.default_rng(0)
+    X, dictionary = rng.normal(size=(1, 1, 6, 6)), rng.normal(size=(2, 1, 3, 3))
+    alpha = greedy_cd(X, dictionary, L0(1.0), alpha_ratio=1.0).alpha[0]
+    for one in (np.nextafter(alpha, 0.0), alpha, np.nextafter(alpha, 2 * alpha)):
+        result = greedy_cd(X, dictionary, L0(one))
+        assert result.coordinate_stationary.all()
+    atom = np.array([3.0, -2.0, -1.0]) / np.sqrt(14.0)
+    tied = greedy_cd(15.0 * atom[None, None], atom[None, None], L0(0.5 * 15.0**2), boundary="valid")
+    assert tied.n_iter[0] < 100
+    assert tied.converged.all()
+
+
+def test_max_iter_is_kept(problem):
+    X, dictionary = problem()
+    for most in (1, 7):
+        with pytest.warns(ConvergenceWarning):
+            result = greedy_cd(X, dictionary, L1(0.5), tol=1e-12, max_iter=most)
+        assert result.n_iter.max() == most
+
+
+def test_codes_too_large_and_atoms_too_small_are_refused(monkeypatch, problem):
+    X, dictionary = problem()
+    with pytest.raises(ValueError, match="no atom of norm 0"):
+        greedy_cd(X, dictionary * 1e-170, L1(1.0))
+    with pytest.raises(ValueError, match="no atom of norm 0"):
+        greedy_cd(X.astype(np.float32), dictionary * 1e-50, L1(1.0))
+    monkeypatch.setattr(_problem, "MOST_UNITS", 700)
+    with pytest.raises(ValueError, match=r"at most 700 units; got \(4, 13, 14\), 728 units"):
+        greedy_cd(X, dictionary, L1(1.0))
+
+
+@pytest.mark.parametrize("solver", [greedy_cd, fista, admm])
+def test_small_scales_and_forbidden_starts(solver, problem):
+    X, dictionary = problem(dtype=np.float32)
+    result = solver(1e-25 * X, dictionary, "l1", alpha_ratio=0.3, tol=1e-3)
+    assert result.converged.all()
+    assert result.code.nnz
+    penalty = L1(2.0, positive=True)
+    start = solver(X, dictionary, penalty, tol=1e-3).code.to_dense()
+    start[0, 0, 0, 0] = -1e-9
+    again = solver(X, dictionary, penalty, tol=1e-2, init=start)
+    assert (again.code.values > 0).all()
+    assert np.isfinite(again.objective).all()
