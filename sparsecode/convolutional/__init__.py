@@ -10,13 +10,12 @@ from sparsecode.convolutional.learning import (
     learn_online,
 )
 from sparsecode.convolutional.log_gabor import (
-    LogGaborFits,
     LogGaborParameters,
-    fit_log_gabor,
     log_gabor,
     log_gabor_bank,
     log_gabor_preset,
 )
+from sparsecode.convolutional.log_gabor_fits import LogGaborFits, fit_log_gabor
 from sparsecode.convolutional.matching_pursuit import mp
 from sparsecode.convolutional.operators import correlate, reconstruct
 

@@ -10,8 +10,9 @@ import numpy as np
 from scipy import fft
 
 from sparsecode._parallel import map_tiles
-from sparsecode.convolutional._problem import ConvProblem, Sample
+from sparsecode.convolutional._problem import ConvProblem
 from sparsecode.convolutional._proximal_kernels import subtract_maps
+from sparsecode.convolutional._sample import Sample
 from sparsecode.penalties._dispatch import dual_parts
 
 __all__ = ["AtomSum", "GapStop", "MapWork", "Transforms", "check_convex", "keep_silent", "square"]
@@ -156,8 +157,9 @@ class MapWork:
         problem = sample.problem
         self.transforms, self.sample = transforms, sample
         self.dtype = problem.X.dtype
-        self.positive = bool(problem.penalty.positive)  # type: ignore[union-attr]
-        weighted = problem.penalty._replace(alpha=sample.alpha)  # type: ignore[union-attr]
+        self.positive = problem.positive
+        penalty: Any = problem.penalty
+        weighted = penalty._replace(alpha=sample.alpha)
         parts = [dual_parts(weighted, k) for k in range(problem.n_atoms)]
         self.parts = np.array(parts, np.float64).T.copy()
         width = transforms.maps[1]

@@ -14,9 +14,11 @@ import numpy as np
 
 from sparsecode._validation import check_option
 
-__all__ = ["BOUNDARIES", "Geometry"]
+__all__ = ["BOUNDARIES", "Geometry", "correlate_strip", "strips"]
 
 BOUNDARIES = ("circular", "zero", "valid")
+#: Entries of the windows, or of the correlations, of positions that are looked at together.
+STRIP_ENTRIES = 2**19
 
 
 @dataclass(frozen=True)
@@ -102,3 +104,23 @@ class Geometry:
             part = domain[:, first : last + height - 1]
         views = np.lib.stride_tricks.sliding_window_view(part, (len(part), height, width))
         return views.reshape((last - first) * self.maps[1], -1)
+
+
+def strips(geometry: Geometry, n_channels: int, n_atoms: int) -> list[slice]:
+    """Cut the rows of the maps into strips; the cuts depend on shapes alone."""
+    entries = geometry.maps[1] * max(n_channels * prod(geometry.kernel), n_atoms)
+    height = max(1, STRIP_ENTRIES // entries)
+    n_rows = geometry.maps[0]
+    return [slice(first, min(first + height, n_rows)) for first in range(0, n_rows, height)]
+
+
+def correlate_strip(
+    geometry: Geometry, domain: np.ndarray, flat_atoms: np.ndarray, rows: slice
+) -> np.ndarray:
+    """Return the products of all atoms with the windows at some rows of the maps.
+
+    Returns
+    -------
+    ndarray of shape (n_atoms, n_rows * map_width)
+    """
+    return flat_atoms @ geometry.windows(domain, rows).T

@@ -17,8 +17,9 @@ from sparsecode.convolutional._fourier import (
     keep_silent,
     square,
 )
-from sparsecode.convolutional._problem import ConvProblem, Sample
+from sparsecode.convolutional._problem import ConvProblem
 from sparsecode.convolutional._proximal_kernels import fista_maps
+from sparsecode.convolutional._sample import Sample
 from sparsecode.penalties._dispatch import Penalty
 from sparsecode.solvers._result import SolverResult
 

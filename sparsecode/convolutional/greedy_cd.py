@@ -10,13 +10,10 @@ from sparsecode._parallel import map_tiles
 from sparsecode._simd import padded
 from sparsecode.convolutional._certificate_kernels import code_cost
 from sparsecode.convolutional._docs import shared_docs
+from sparsecode.convolutional._geometry import correlate_strip
 from sparsecode.convolutional._greedy_kernels import best_of_segments, descend_on_tiles
-from sparsecode.convolutional._problem import (
-    ConvProblem,
-    Sample,
-    correlate_strip,
-    duality_gap,
-)
+from sparsecode.convolutional._problem import ConvProblem
+from sparsecode.convolutional._sample import Sample, duality_gap
 from sparsecode.convolutional._tiles import Tiles
 from sparsecode.penalties._dispatch import Penalty
 from sparsecode.solvers._result import SolverResult

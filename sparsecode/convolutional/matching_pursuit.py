@@ -12,9 +12,10 @@ from scipy.ndimage import uniform_filter
 from sparsecode._simd import padded
 from sparsecode._validation import check_count, check_positive
 from sparsecode.convolutional._docs import shared_docs
-from sparsecode.convolutional._problem import ConvProblem, Sample
+from sparsecode.convolutional._problem import ConvProblem
 from sparsecode.convolutional._pursuit_kernels import BLOCK, SPARE, Pursuit, match, score_all
 from sparsecode.convolutional._pursuit_simd import WINDOWS
+from sparsecode.convolutional._sample import Sample
 from sparsecode.solvers._result import SolverResult
 
 __all__ = ["mp"]

@@ -6,14 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from sparsecode.convolutional._geometry import Geometry
-from sparsecode.convolutional._problem import (
-    check_signals,
-    correlate_strip,
-    kernels_of,
-    strips,
-    written,
-)
+from sparsecode.convolutional._arguments import check_signals, kernels_of, written
+from sparsecode.convolutional._geometry import Geometry, correlate_strip, strips
 from sparsecode.convolutional._window_kernels import subtract_atoms
 from sparsecode.core.code import SparseCode
 

@@ -18,16 +18,18 @@ from sparsecode._validation import (
     check_rng,
     warn_of_few_samples,
 )
-from sparsecode.learning._checkpoint import Checkpoint, Part
+from sparsecode.core._course import Checkpoint, History, Part
 from sparsecode.learning._held_out import HeldOut
 from sparsecode.learning._learner import Learner
-from sparsecode.learning._result import History, LearningResult
+from sparsecode.learning._result import LearningResult
 from sparsecode.learning._rule import Rule
 from sparsecode.learning._stream import LastCodes, open_batches, too_few
 from sparsecode.penalties import Penalty
 from sparsecode.solvers import SolverResult
 
 __all__ = ["Callback", "Learner", "learn"]
+
+KIND = "learning checkpoint"
 
 Callback = Callable[[int, dict[str, Any], np.ndarray], object]
 
@@ -76,7 +78,7 @@ def learn(
         skip_unconverged=skip_unconverged, dead_after=dead_after, max_cosine=max_cosine,
         warm_start=warm_start, n_threads=n_threads,
     )  # fmt: skip
-    file = Checkpoint(checkpoint, checkpoint_every)
+    file = Checkpoint(checkpoint, checkpoint_every, KIND)
     source = open_batches(
         batches, batch_size=batch_size, n_batches=n_batches, n_passes=n_passes,
         n_features=dictionary.shape[1] if np.ndim(dictionary) else None, rng=generator,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-__all__ = ["History", "LearningResult"]
+__all__ = ["LearningResult"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,31 +47,3 @@ class LearningResult:
             f"<LearningResult {n_atoms} x {n_features}, {self.n_batches} batches, last mse "
             f"{self.history['mse'][-1]:.3g} at {100 * self.history['density'][-1]:.1f} % active>"
         )
-
-
-class History:
-    """The rows of a history as they come in, and the samples they are about."""
-
-    def __init__(self) -> None:
-        self.rows: list[dict[str, Any]] = []
-        self.n_samples = 0
-
-    def append(self, row: dict[str, Any], n_samples: int) -> None:
-        """Add what one batch gave."""
-        self.rows.append(row)
-        self.n_samples += n_samples
-
-    def columns(self) -> dict[str, np.ndarray]:
-        """Return one array a name."""
-        return {name: np.array([row[name] for row in self.rows]) for name in self.rows[0]}
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Return the columns and the number of samples."""
-        return {**self.columns(), "n_samples": np.array(self.n_samples)}
-
-    def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take back what :meth:`state` returned."""
-        columns = dict(arrays)
-        self.n_samples = int(columns.pop("n_samples"))
-        values = zip(*(column.tolist() for column in columns.values()))
-        self.rows = [dict(zip(columns, row)) for row in values]

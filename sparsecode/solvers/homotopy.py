@@ -217,7 +217,8 @@ class _Course:
 
     @property
     def _weights(self) -> np.ndarray:
-        return self.problem.penalty.weights  # type: ignore[union-attr]
+        penalty: Any = self.problem.penalty
+        return penalty.weights
 
     @property
     def _positive(self) -> bool:

@@ -98,12 +98,12 @@ def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_bits(samples, tmp_
     script = (
         "import os, signal, sys\n"
         "from sparsecode.cli import main\n"
-        "from sparsecode.learning import _checkpoint\n"
-        "save = _checkpoint.Checkpoint.save\n"
+        "from sparsecode.core import _course\n"
+        "save = _course.Checkpoint.save\n"
         "def killed(self, *given):\n"
         "    save(self, *given)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
-        "_checkpoint.Checkpoint.save = killed\n"
+        "_course.Checkpoint.save = killed\n"
         "main(sys.argv[1:])\n"
     )
     command = ["learn", str(samples), *LEARN, "--alpha", "0.5"]

@@ -1,9 +1,13 @@
-"""The same problem as a plain one: a dictionary with a row for every unit."""
+"""The same problem as a plain one, with a row for every unit. Helpers here are importable."""
 
 import itertools
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 def explicit(dictionary, shape, boundary):

@@ -125,7 +125,7 @@ def test_results_do_not_depend_on_the_strips(penalty, monkeypatch):
         assert len(problem.strips) == 1
         whole = certified(problem, codes)
         with monkeypatch.context() as patch:
-            patch.setattr("sparsecode.convolutional._problem.STRIP_ENTRIES", 1)
+            patch.setattr("sparsecode.convolutional._geometry.STRIP_ENTRIES", 1)
             assert len(problem.strips) > 3
             lines = certified(problem, codes)
         np.testing.assert_allclose(lines.certificate, whole.certificate, rtol=1e-9)

@@ -9,11 +9,10 @@ from scipy.signal import correlate2d
 from sklearn.exceptions import ConvergenceWarning
 
 from sparsecode.convolutional import greedy_cd
+from sparsecode.convolutional._fits import Descent, Fits
+from sparsecode.convolutional._learners import OnlineConvLearner
 from sparsecode.convolutional._learning_kernels import add_lags
 from sparsecode.convolutional.learning import (
-    OnlineConvLearner,
-    _Descent,
-    _Fits,
     draw_atoms,
     learn_alternating,
     learn_online,
@@ -68,7 +67,7 @@ def coded(n_axes, n_channels, boundary, problem, plain):
 def test_the_gradient_is_that_of_the_plain_problem(boundary, n_axes, n_channels, problem, plain):
     X, dictionary, code, residual = coded(n_axes, n_channels, boundary, problem, plain)
     images, kernels = (a if a.ndim == 4 else a[:, :, None] for a in (X, dictionary))
-    fits = _Fits(images, kernels, code, boundary, 1)
+    fits = Fits(images, kernels, code, boundary, 1)
     gradient = fits.windows_of_all().reshape(dictionary.shape)
     dense = code.to_dense().reshape(2, -1)
     for seed in range(3):  # the plain dictionary is linear in the atoms
@@ -83,7 +82,7 @@ def test_the_gradient_is_that_of_the_plain_problem(boundary, n_axes, n_channels,
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_one_atoms_quadratic_is_that_of_the_plain_problem(boundary, problem, plain):
     X, dictionary, code, _ = coded(2, 1, boundary, problem, plain)
-    matrix = _Descent(_Fits(X, dictionary, code, boundary, 1), 1, None)._matrix()
+    matrix = Descent(Fits(X, dictionary, code, boundary, 1), 1, None)._matrix()
     dense = code.to_dense().reshape(2, -1)
     unit = np.zeros((12, *dictionary.shape))
     unit.reshape(12, 4, 12)[range(12), 1, range(12)] = 1.0
@@ -138,7 +137,7 @@ def test_atoms_descend_while_codes_are_held(planted):
     start = draw_atoms(images, 5, 9, rng=0)
     first = learn_alternating(images, start, L1(0.3), n_epochs=1)
     before = first.history["mse"][0]
-    moved = _Fits(images, first.dictionary, first.code, "circular", 1)
+    moved = Fits(images, first.dictionary, first.code, "circular", 1)
     assert moved.squared_error() / images.size < 0.95 * before
 
 

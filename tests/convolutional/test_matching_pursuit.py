@@ -9,8 +9,10 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sparsecode._jit import jit
 from sparsecode.convolutional import correlate, reconstruct
+from sparsecode.convolutional._problem import ConvProblem
 from sparsecode.convolutional._pursuit_simd import WINDOWS, best_products, largest_of, loosen
-from sparsecode.convolutional.matching_pursuit import ConvProblem, Sample, _Bank, _start, mp
+from sparsecode.convolutional._sample import Sample
+from sparsecode.convolutional.matching_pursuit import _Bank, _start, mp
 from sparsecode.core import SparseCode
 
 BOUNDARIES = "circular", "zero", "valid"

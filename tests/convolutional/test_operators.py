@@ -91,7 +91,7 @@ def test_results_do_not_depend_on_the_strips(monkeypatch):
     for boundary in BOUNDARIES:
         whole = correlate(X, dictionary, boundary=boundary)
         with monkeypatch.context() as patch:
-            patch.setattr("sparsecode.convolutional._problem.STRIP_ENTRIES", 1)
+            patch.setattr("sparsecode.convolutional._geometry.STRIP_ENTRIES", 1)
             lines = correlate(X, dictionary, boundary=boundary)
         np.testing.assert_allclose(whole, lines, atol=1e-12)
 

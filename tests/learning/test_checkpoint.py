@@ -13,9 +13,9 @@ from interrupted import learn
 from learners import LEARNERS
 
 from sparsecode.core import load_arrays, save_arrays
+from sparsecode.core._course import describe
 from sparsecode.datasets import planted_codes
 from sparsecode.learning import online
-from sparsecode.learning._checkpoint import describe
 from sparsecode.penalties import CEL0, L1
 from sparsecode.solvers import cd, encode, ista, omp
 
@@ -199,7 +199,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, harm):
 def test_other_arrays_are_no_checkpoint(tmp_path):
     path = tmp_path / "c.safetensors"
     save_arrays(path, {"atoms": np.eye(3)})
-    with pytest.raises(ValueError, match="must be a checkpoint of a learner; got other arrays"):
+    with pytest.raises(ValueError, match="must be a learning checkpoint; got other arrays"):
         online(X, 12, L1(0.1), checkpoint=path)
 
 

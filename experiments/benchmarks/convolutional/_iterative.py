@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ class Convolver(Contestant):
         self.penalty = penalty
 
 
-class Iterative(Convolver):
+class Iterative(Convolver, ABC):
     """A way that iterates, and goes on where it stopped until `pre_run_hook` sends it back."""
 
     sampling_strategy = "iteration"
@@ -53,17 +54,17 @@ class Iterative(Convolver):
         power = np.abs(np.fft.rfft2(self.D[:, 0], self.X.shape[2:])) ** 2
         return float(power.sum(axis=0).max())
 
+    @abstractmethod
     def start(self) -> None:
         """Set everything up."""
-        raise NotImplementedError
 
+    @abstractmethod
     def advance(self, n_iter: int) -> None:
         """Iterate some more."""
-        raise NotImplementedError
 
+    @abstractmethod
     def code(self) -> np.ndarray:
         """Return the maps, shape (n_atoms, height, width)."""
-        raise NotImplementedError
 
     def get_result(self) -> dict[str, Any]:
         """Return the code of the last run."""

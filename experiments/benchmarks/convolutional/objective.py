@@ -10,7 +10,8 @@ import numpy as np
 from experiments.benchmarks._bases import BaseObjective
 from experiments.benchmarks.convolutional._contest import Standard
 from sparsecode.convolutional import greedy_cd
-from sparsecode.convolutional._problem import ConvProblem, Sample
+from sparsecode.convolutional._problem import ConvProblem
+from sparsecode.convolutional._sample import Sample
 from sparsecode.core import SparseCode
 from sparsecode.penalties import L1
 

@@ -1,4 +1,4 @@
-"""Checkpoints: everything the next batch depends on, in one file that is whole or absent."""
+"""What goes on step by step: its history, and the file that it goes on from."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ import numpy as np
 from sparsecode._validation import check_count
 from sparsecode.core.io import load_arrays, load_metadata, save_arrays
 
-__all__ = ["Checkpoint", "Part", "describe"]
-
-KIND = "learning checkpoint"
+__all__ = ["Checkpoint", "History", "Part", "describe"]
 
 
 class Part(Protocol):
@@ -27,18 +25,49 @@ class Part(Protocol):
     def restore(self, arrays: dict[str, np.ndarray]) -> None: ...
 
 
+class History:
+    """The rows of a history as they come in, and the samples they are about."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.n_samples = 0
+
+    def append(self, row: dict[str, Any], n_samples: int) -> None:
+        """Add what one batch gave."""
+        self.rows.append(row)
+        self.n_samples += n_samples
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Return one array a name."""
+        return {name: np.array([row[name] for row in self.rows]) for name in self.rows[0]}
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return the columns and the number of samples."""
+        return {**self.columns(), "n_samples": np.array(self.n_samples)}
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take back what :meth:`state` returned."""
+        columns = dict(arrays)
+        self.n_samples = int(columns.pop("n_samples"))
+        values = zip(*(column.tolist() for column in columns.values()))
+        self.rows = [dict(zip(columns, row)) for row in values]
+
+
 class Checkpoint:
-    """The file that learning goes on from.
+    """Everything the next step depends on, in one file that is whole or absent.
 
     Parameters
     ----------
     path : path-like or None
         A ``.safetensors`` file, in a folder that exists; None keeps nothing.
     every : int
-        Batches between two checkpoints.
+        Steps between two checkpoints.
+    kind : str
+        What the file says of itself.
     """
 
-    def __init__(self, path: Any, every: int) -> None:
+    def __init__(self, path: Any, every: int, kind: str) -> None:
+        self.kind = kind
         self.every = check_count("checkpoint_every", every)
         self.path = None if path is None else Path(path)
         if self.path is None:
@@ -63,10 +92,9 @@ class Checkpoint:
         if not self.path.exists():
             return None
         metadata = load_metadata(self.path)
-        if not isinstance(metadata, dict) or metadata.get("kind") != KIND:
+        if not isinstance(metadata, dict) or metadata.get("kind") != self.kind:
             raise ValueError(
-                f"{self.path.name} must be a checkpoint of a learner; got other arrays. Pass "
-                f"another path."
+                f"{self.path.name} must be a {self.kind}; got other arrays. Pass another path."
             )
         self._compare(metadata["configuration"])
         arrays = load_arrays(self.path)
@@ -89,9 +117,9 @@ class Checkpoint:
                 f"got {'; '.join(differing)}. Pass the same arguments, or another path."
             )
 
-    def due(self, n_batches: int) -> bool:
-        """Say whether it is time, after so many batches."""
-        return self.path is not None and n_batches % self.every == 0
+    def due(self, n_steps: int) -> bool:
+        """Say whether it is time, after so many steps."""
+        return self.path is not None and n_steps % self.every == 0
 
     def save(self, note: Any) -> None:
         """Replace the file by the state of all parts as it is, and a note that JSON can hold."""
@@ -101,7 +129,7 @@ class Checkpoint:
             for field, array in part.state().items()
         }
         assert self.path is not None
-        metadata = {"kind": KIND, "configuration": self.configuration, "note": note}
+        metadata = {"kind": self.kind, "configuration": self.configuration, "note": note}
         try:
             save_arrays(self.path, arrays, metadata)
         except OSError as error:
