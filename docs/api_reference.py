@@ -108,7 +108,7 @@ API = (
         "sparsecode.convolutional",
         "Convolutional coding",
         {
-            "Solvers": ("greedy_cd", "mp", "fista", "admm"),
+            "Solvers": ("greedy_cd", "interior_point", "mp", "fista", "admm"),
             "Operators": ("correlate", "reconstruct"),
             "Learning": ("learn_online", "learn_alternating", "draw_atoms", "ConvLearningResult"),
             "Log-Gabor banks": (

@@ -3,6 +3,7 @@
 from sparsecode.convolutional.admm import admm
 from sparsecode.convolutional.fista import fista
 from sparsecode.convolutional.greedy_cd import greedy_cd
+from sparsecode.convolutional.interior_point import interior_point
 from sparsecode.convolutional.learning import (
     ConvLearningResult,
     draw_atoms,
@@ -29,6 +30,7 @@ __all__ = [
     "fista",
     "fit_log_gabor",
     "greedy_cd",
+    "interior_point",
     "learn_alternating",
     "learn_online",
     "log_gabor",

@@ -12,6 +12,7 @@ __all__ = [
     "largest_shifts",
     "penalty_cost",
     "raise_alpha",
+    "soft_energy",
     "weight_at",
 ]
 
@@ -115,3 +116,20 @@ def raise_alpha(correlations, first, squared_norms, penalty, weights, alpha):
                 np.float64(correlations[k, p]), squared_norms[k], penalty, weight, k, alpha
             )
     return alpha
+
+
+@jit
+def soft_energy(correlations, first, penalty, alpha, weights):
+    """Return what a ridge takes from the dual value of a point: the energy of its soft products.
+
+    The strip begins at position `first`; a product c adds max(|c| - l1, 0)**2 / ridge.
+    """
+    energy = 0.0
+    for k in range(correlations.shape[0]):
+        for p in range(correlations.shape[1]):
+            weighted = with_alpha(penalty, alpha * weight_at(weights, k, first + p))
+            l1, ridge = dual_parts(weighted, k)
+            product = np.float64(correlations[k, p])
+            size = product if penalty.positive else abs(product)
+            energy += max(size - l1, 0.0) ** 2 / ridge
+    return energy

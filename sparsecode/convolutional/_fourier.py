@@ -12,7 +12,7 @@ from scipy import fft
 from sparsecode._parallel import map_tiles
 from sparsecode.convolutional._problem import ConvProblem
 from sparsecode.convolutional._proximal_kernels import subtract_maps
-from sparsecode.convolutional._sample import Sample
+from sparsecode.convolutional._sample import Sample, dual_value
 from sparsecode.penalties._dispatch import dual_parts
 
 __all__ = ["AtomSum", "GapStop", "MapWork", "Transforms", "check_convex", "keep_silent", "square"]
@@ -36,6 +36,12 @@ PATIENCE = 5
 class Transforms:
     """The atoms' spectra, and what they do to maps on a grid that holds the whole domain.
 
+    Parameters
+    ----------
+    problem : ConvProblem
+    dtype : dtype, optional
+        What to compute in; by default the dtype of the signals.
+
     Attributes
     ----------
     shape : tuple of int
@@ -46,9 +52,10 @@ class Transforms:
         Chunks of atoms that are transformed together, in groups.
     """
 
-    def __init__(self, problem: ConvProblem) -> None:
+    def __init__(self, problem: ConvProblem, dtype: Any = None) -> None:
         geometry = problem.geometry
-        self.kernels, self.domain, self.maps = problem.kernels, geometry.domain, geometry.maps
+        self.kernels = problem.kernels if dtype is None else problem.atoms.astype(dtype)
+        self.domain, self.maps = geometry.domain, geometry.maps
         self.shape = self.domain
         if not geometry.is_circular:
             height, width = self.domain
@@ -244,7 +251,7 @@ class MapWork:
         height, width = self.transforms.domain
         signal = self.sample.signal
         fit = float(np.sum(np.multiply(signal, residual[:, :height, :width], dtype=np.float64)))
-        return _dual_value(fit, square(residual) + ridge_energy, largest)
+        return dual_value(fit, square(residual) + ridge_energy, largest)
 
     def keep(self, code_of: Callable[[slice], np.ndarray], n_iter: int) -> None:
         """Hand over the active units."""
@@ -304,14 +311,3 @@ def keep_silent(sample: Sample) -> bool:
 def square(image: np.ndarray) -> float:
     """Return the squared norm of an image, summed in float64."""
     return float(np.sum(np.square(image, dtype=np.float64)))
-
-
-def _dual_value(fit: float, energy: float, largest: float) -> float:
-    """Return the largest of t * fit - t**2 / 2 * energy over 0 <= t <= 1 / largest."""
-    if energy <= 0.0:
-        return 0.0
-    scale = fit / energy
-    if largest * scale > 1.0:
-        scale = 1.0 / largest
-    scale = max(scale, 0.0)
-    return scale * fit - 0.5 * scale * scale * energy

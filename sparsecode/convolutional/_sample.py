@@ -14,6 +14,7 @@ from sparsecode.convolutional._certificate_kernels import (
     largest_shifts,
     penalty_cost,
     raise_alpha,
+    soft_energy,
 )
 from sparsecode.convolutional._geometry import correlate_strip
 from sparsecode.convolutional._window_kernels import largest_product, subtract_atoms
@@ -22,7 +23,7 @@ from sparsecode.solvers._stop_kernels import silences
 if TYPE_CHECKING:
     from sparsecode.convolutional._problem import ConvProblem
 
-__all__ = ["Sample", "duality_gap"]
+__all__ = ["Sample", "dual_value", "duality_gap"]
 
 
 class Sample:
@@ -41,6 +42,8 @@ class Sample:
     units, values : ndarray
         Where to start, as positions in the flattened maps, then what was found.
     n_iter : int
+    dual : ndarray of shape (n_channels, height, width) or None
+        A dual point on the domain, if the solver has a better one than the residual.
     """
 
     def __init__(self, problem: ConvProblem, i: int, n_threads: int) -> None:
@@ -54,6 +57,7 @@ class Sample:
             values = np.ones(start.indices.size) if start.values is None else start.values
             self.units, self.values = start.indices, values.astype(problem.X.dtype)
         self.n_iter = 0
+        self.dual: np.ndarray | None = None
 
     def keep(self, units: np.ndarray, values: np.ndarray, n_iter: int) -> None:
         """Take the code of active units, in any order."""
@@ -135,14 +139,19 @@ class Sample:
         if problem.convex:
             cost, ridge_energy = cost
 
-            def ratio(rows: slice) -> float:
-                return largest_ratio(
-                    self.correlations(residual, rows), rows.start * width, *members(rows),
-                    n_positions, *common,
-                )  # fmt: skip
+            def largest(point: np.ndarray) -> float:
+                def ratio(rows: slice) -> float:
+                    return largest_ratio(
+                        self.correlations(point, rows), rows.start * width, *members(rows),
+                        n_positions, *common,
+                    )  # fmt: skip
 
-            largest = max(self.map_strips(ratio))
-            gap, objective = duality_gap(fit, squares, ridge_energy, cost, largest)
+                return max(self.map_strips(ratio))
+
+            gap, objective = duality_gap(fit, squares, ridge_energy, cost, largest(residual))
+            if self.dual is not None:
+                bound = self._dual_value(self.dual, ridge_energy > 0.0, largest)
+                gap = max(min(gap, objective - bound), 0.0)
             if self.energy == 0.0:
                 return np.inf if len(self.units) else 0.0, objective, True
             return gap / self.energy, objective, True
@@ -163,6 +172,23 @@ class Sample:
             silent = not len(self.units)
             return 0.0 if silent else np.inf, objective, silent
         return worst / scale, objective, bool(alone <= problem.tol * scale)
+
+    def _dual_value(
+        self, point: np.ndarray, has_ridge: bool, largest: Callable[[np.ndarray], float]
+    ) -> float:
+        """Return the dual objective of a point on the domain."""
+        problem = self.problem
+        fit, energy = float(np.sum(self.signal * point)), float(np.sum(point**2))
+        if not has_ridge:
+            return dual_value(fit, energy, largest(point))
+
+        def soften(rows: slice) -> float:
+            return soft_energy(
+                self.correlations(point, rows), rows.start * problem.geometry.maps[1],
+                problem.penalty, self.alpha, problem.weights,
+            )  # fmt: skip
+
+        return fit - 0.5 * (energy + sum(self.map_strips(soften)))
 
     def _support_residual(self, residual: np.ndarray) -> tuple[float, float]:
         """Return ||D_S r|| / ||Dx|| in maximum norms, and 1/2 ||r||**2."""
@@ -193,11 +219,19 @@ def duality_gap(
         Largest slack, in units of the l1 weight.
     """
     objective = 0.5 * squares + cost
-    energy = squares + ridge_energy
+    gap = objective - dual_value(fit, squares + ridge_energy, largest)
+    return max(gap, 0.0), objective
+
+
+def dual_value(fit: float, energy: float, largest: float) -> float:
+    """Return the dual objective of a point that is scaled to be feasible.
+
+    It is the most of t * fit - t**2 / 2 * energy for 0 <= t <= 1 / largest.
+    """
     if energy <= 0.0:
-        return objective, objective
+        return 0.0
     scale = fit / energy
     if largest * scale > 1.0:
         scale = 1.0 / largest
     scale = max(scale, 0.0)
-    return max(objective - scale * fit + 0.5 * scale * scale * energy, 0.0), objective
+    return scale * fit - 0.5 * scale * scale * energy

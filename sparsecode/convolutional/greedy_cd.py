@@ -18,7 +18,7 @@ from sparsecode.convolutional._tiles import Tiles
 from sparsecode.penalties._dispatch import Penalty
 from sparsecode.solvers._result import SolverResult
 
-__all__ = ["greedy_cd"]
+__all__ = ["descend_on", "greedy_cd"]
 
 #: Tiles that one call of the kernel goes through.
 CHUNK = 4
@@ -32,6 +32,8 @@ START, SHRINK = 0.3, 0.3
 SHARE = 0.5
 #: Part of `tol` at which the search ends, for the certificate is computed in float64.
 SAFETY = 0.9
+#: How far units may be off that were not searched for, in units of alpha.
+SETTLED = 1e-4
 
 
 @shared_docs
@@ -86,6 +88,26 @@ def greedy_cd(
     )  # fmt: skip
     problem.refuse_paper_cel0("greedy_cd")
     return problem.solve(lambda sample: _Search(sample).run())
+
+
+def descend_on(sample: Sample, n_rounds: int, n_iter: int) -> float:
+    """Sweep over a sample's active units, no other joining; return the objective.
+
+    Parameters
+    ----------
+    n_rounds : int
+        Rounds over all tiles, each of some sweeps.
+    n_iter : int
+        What the sample is to report as its iterations.
+    """
+    search = _Search(sample)
+    search._compute_residual()
+    for _ in range(n_rounds):
+        search._descend(SETTLED * sample.alpha, SWEEPS)
+    search._compute_residual()
+    sample.n_iter = n_iter
+    cost, _ = search._cost()
+    return 0.5 * float(np.sum(search.domain.astype(np.float64) ** 2)) + cost
 
 
 class _Search:
@@ -157,14 +179,19 @@ class _Search:
         sample, problem = self.sample, self.problem
         if not problem.convex:
             return largest <= SAFETY * problem.tol * self.scale
-        cost, ridge_energy = code_cost(
-            self.units, self.values, self.geometry.n_positions, problem.penalty, sample.alpha,
-            problem.weights,
-        )  # fmt: skip
+        cost, ridge_energy = self._cost()
         residual = self.domain.astype(np.float64)
         fit, squares = float(np.sum(sample.signal * residual)), float(np.sum(residual**2))
         gap, _ = duality_gap(fit, squares, ridge_energy, cost, largest)
         return gap <= SAFETY * problem.tol * sample.energy
+
+    def _cost(self) -> tuple[float, float]:
+        """Return the penalty, and the energy that a ridge adds."""
+        problem = self.problem
+        return code_cost(
+            self.units, self.values, self.geometry.n_positions, problem.penalty,
+            self.sample.alpha, problem.weights,
+        )  # fmt: skip
 
     def _scan(self) -> tuple[np.ndarray, float]:
         """Return the idle units that want to become active, and how far the worst unit is off.

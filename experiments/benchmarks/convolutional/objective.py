@@ -9,11 +9,12 @@ import numpy as np
 
 from experiments.benchmarks._bases import BaseObjective
 from experiments.benchmarks.convolutional._contest import Standard
-from sparsecode.convolutional import greedy_cd
+from sparsecode.convolutional import greedy_cd, interior_point
 from sparsecode.convolutional._problem import ConvProblem
 from sparsecode.convolutional._sample import Sample
 from sparsecode.core import SparseCode
 from sparsecode.penalties import L1
+from sparsecode.solvers import SolverResult
 
 
 class Objective(BaseObjective):
@@ -28,11 +29,11 @@ class Objective(BaseObjective):
     test_config = {"level": "tenth"}  # noqa: RUF012
     test_dataset_name = "natural-images"
     measure = "duality gap"
-    #: Largest gap, and objective relative to that of the reference.
-    gap = 1e-2
+    #: Largest gaps, and objective relative to that of the reference.
+    gaps = {"tenth": (1e-2,), "paper": (1e-2, 1e-4)}  # noqa: RUF012
     slack = 5e-3
     #: Relative gap of the reference, which hence is that close to the optimum.
-    reference_tol = 5e-4
+    reference_tol = {"tenth": 5e-4, "paper": 2e-5}  # noqa: RUF012
     level: str
 
     def skip(self, **data: Any) -> tuple[bool, str | None]:
@@ -54,31 +55,34 @@ class Objective(BaseObjective):
         return {"X": self.X, "dictionary": self.D, "penalty": self.penalty}
 
     @cached_property
-    def reference(self) -> float:
-        """The objective of a long run, certified."""
-        tol = self.reference_tol
-        return float(greedy_cd(self.problem.X, self.D, self.penalty, tol=tol).objective[0])
+    def reference(self) -> SolverResult:
+        """The code of a long run, certified."""
+        solver = greedy_cd if self.level == "tenth" else interior_point
+        tol = self.reference_tol[self.level]
+        return solver(self.problem.X, self.problem.atoms, self.penalty, tol=tol)
 
     @property
     def standards(self) -> list[Standard]:
-        """What codes are held to in the tables.
-
-        Not to the objective at the paper's alpha: there even a long run does not come so close to
-        the optimum that anybody could be held to it.
-        """
-        found = [Standard("duality gap", self.gap, f"gap {self.gap:g}")]
-        if self.level == "tenth":
-            limit = (1 + self.slack) * self.reference
-            found.append(Standard("objective", limit, f"objective +{self.slack:.1%}"))
-        return found
+        """What codes are held to in the tables."""
+        found = [Standard("duality gap", gap, f"gap {gap:g}") for gap in self.gaps[self.level]]
+        limit = (1 + self.slack) * float(self.reference.objective[0])
+        return [*found, Standard("objective", limit, f"objective +{self.slack:.1%}")]
 
     def certify(self, code: Any) -> dict[str, float]:
-        """Return relative duality gap and objective of one code, dense or sparse, in float64."""
+        """Return relative duality gap and objective of one code, dense or sparse, in float64.
+
+        At the paper's alpha the residuals of good codes are poor dual points: there everybody's
+        codes are judged by the best one, the reference's.
+        """
         if not isinstance(code, SparseCode):
             code = SparseCode.from_dense(np.asarray(code)[None])
         sample = Sample(self.problem, 0, 1)
         sample.keep(code.indices, code.values, 0)
         gap, objective, _ = sample.certify()
+        if self.level == "paper":
+            known = self.reference
+            bound = known.objective[0] - known.certificate[0] * sample.energy
+            gap = min(gap, max(objective - bound, 0.0) / sample.energy)
         return {"duality gap": gap, "objective": objective}
 
     def evaluate_result(self, code: Any) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""`sparsecode.convolutional.greedy_cd` and `sparsecode.convolutional.fista`."""
+"""`greedy_cd`, `interior_point` and `fista` of `sparsecode.convolutional`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Solver(Convolver):
     parameters = {  # noqa: RUF012
         "dtype": ["float32"],
         "n_threads": [1],
-        "rule": ["greedy_cd", "fista"],
+        "rule": ["greedy_cd", "interior_point", "fista"],
         "max_iter": [10_000],
     }
     sampling_strategy = "tolerance"
