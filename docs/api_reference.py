@@ -126,7 +126,7 @@ API = (
         "sparsecode.estimators",
         "scikit-learn estimators",
         {
-            "Estimators": ("DictionaryLearner", "SparseEncoder"),
+            "Estimators": ("ConvDictionaryLearner", "DictionaryLearner", "SparseEncoder"),
             "Files": ("load",),
             "Scorers": ("negative_objective",),
         },

@@ -1,15 +1,11 @@
 """Convolutional sparse coding: small atoms at every place of a signal or an image."""
 
+from sparsecode.convolutional._result import ConvLearningResult
 from sparsecode.convolutional.admm import admm
 from sparsecode.convolutional.fista import fista
 from sparsecode.convolutional.greedy_cd import greedy_cd
 from sparsecode.convolutional.interior_point import interior_point
-from sparsecode.convolutional.learning import (
-    ConvLearningResult,
-    draw_atoms,
-    learn_alternating,
-    learn_online,
-)
+from sparsecode.convolutional.learning import draw_atoms, learn_alternating, learn_online
 from sparsecode.convolutional.log_gabor import (
     LogGaborParameters,
     log_gabor,

@@ -2,76 +2,27 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable
 from copy import deepcopy
-from dataclasses import dataclass
-from itertools import chain, islice, repeat
+from itertools import repeat
 from typing import Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from sparsecode._docs import sharing
-from sparsecode._validation import check_count, check_rng, level_outside
+from sparsecode._validation import check_count, check_rng
 from sparsecode.convolutional._arguments import check_signals, kernels_of
 from sparsecode.convolutional._fits import energies_of_windows, project
 from sparsecode.convolutional._geometry import Geometry
-from sparsecode.convolutional._learners import (
-    AlternatingConvLearner,
-    ConvLearner,
-    OnlineConvLearner,
-)
+from sparsecode.convolutional._learners import AlternatingConvLearner, OnlineConvLearner
+from sparsecode.convolutional._loop import KIND, Callback, learn, of_array, of_stream
+from sparsecode.convolutional._result import ConvLearningResult
 from sparsecode.convolutional.greedy_cd import greedy_cd
-from sparsecode.core._course import Checkpoint, History
-from sparsecode.core.code import SparseCode
+from sparsecode.core._course import Checkpoint
 from sparsecode.penalties._dispatch import Penalty
 from sparsecode.solvers._result import SolverResult
 
-__all__ = ["ConvLearningResult", "draw_atoms", "learn_alternating", "learn_online"]
-
-KIND = "convolutional learning checkpoint"
-
-Callback = Callable[[int, dict[str, Any], np.ndarray], object]
-
-
-@dataclass(frozen=True, eq=False)
-class ConvLearningResult:
-    r"""A convolutional dictionary, and how it came about.
-
-    Parameters
-    ----------
-    dictionary : ndarray of shape (n_atoms, n_channels, \*kernel_shape)
-        Atoms of norm 1, in the dtype of the signals.
-    history : dict of str to ndarray of shape (n_steps,)
-        One entry per step, or epoch, measured on its codes before the dictionary moved:
-
-        - ``mse``: squared residual over the number of entries of the signals, mean over samples;
-        - ``objective``: 1/2 ||x - sum_k d_k * z_k||**2 + penalty(z), mean over samples;
-        - ``density``: fraction of coefficients that are not 0;
-        - ``n_silent``: atoms that no sample used;
-        - ``n_replaced``: atoms that were given up after it;
-        - ``n_unconverged``: samples whose codes did not meet the solver's tolerance.
-    code : SparseCode of shape (n_samples, n_atoms, \*map_shape) or None
-        From :func:`learn_alternating`: the codes of the last epoch, from which the atoms were
-        updated once more. They serve as `init` of a solver.
-    """
-
-    dictionary: np.ndarray
-    history: dict[str, np.ndarray]
-    code: SparseCode | None = None
-
-    @property
-    def n_steps(self) -> int:
-        """Number of steps, or epochs."""
-        return len(self.history["objective"])
-
-    def __repr__(self) -> str:
-        shape = " x ".join(map(str, self.dictionary.shape))
-        return (
-            f"<ConvLearningResult {shape}, {self.n_steps} steps, last mse "
-            f"{self.history['mse'][-1]:.3g} at {100 * self.history['density'][-1]:.2g} % active>"
-        )
+__all__ = ["draw_atoms", "learn_alternating", "learn_online"]
 
 
 def draw_atoms(
@@ -137,97 +88,6 @@ def draw_atoms(
         y, x = divmod(position, geometry.maps[1])
         atom[:] = geometry.windows(X[i], slice(y, y + 1))[x].reshape(atom.shape)
     return project(atoms, None)[0].astype(X.dtype)
-
-
-def _of_array(X: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Yield whole batches of an array, in a new random order at each pass, without end."""
-    while True:
-        order = rng.permutation(len(X))
-        for first in range(0, len(X) - size + 1, size):
-            yield X[order[first : first + size]]
-
-
-def _of_stream(batches: Any, n_steps: int | None) -> tuple[Any, Iterator[Any]]:
-    """Return the first batch of a stream, and all of them."""
-    if not isinstance(batches, Iterable):
-        raise TypeError(
-            f"batches must be an array of shape (n_samples, n_channels, *shape) or an iterable of "
-            f"such; got {type(batches).__name__}."
-        )
-    if isinstance(batches, Sized) and n_steps is not None and len(batches) < n_steps:
-        raise ValueError(_too_few(n_steps, len(batches)))
-    rest = iter(batches)
-    try:
-        first = next(rest)
-    except StopIteration:
-        raise ValueError("batches must yield at least one batch; it was empty.") from None
-    return first, chain([first], rest)
-
-
-def _too_few(n_steps: int, got: int) -> str:
-    return f"batches must yield at least n_steps = {n_steps} batches; got {got}."
-
-
-def _learn(
-    learner: ConvLearner,
-    stream: Iterator[Any],
-    n_steps: int | None,
-    file: Checkpoint,
-    configuration: dict[str, Any],
-    generator: np.random.Generator | None,
-    callback: Callback | None,
-    progress: bool,
-) -> ConvLearningResult:
-    """Let the learner take its steps, from the file's on, and keep their history.
-
-    The stream draws from `generator`, which is put back to where the file's began.
-    """
-    history = History()
-    first_draw = None if generator is None else generator.bit_generator.state
-    left_at = file.resume({"learner": learner, "history": history}, configuration)
-    if left_at is not None and generator is not None:
-        generator.bit_generator.state = first_draw = left_at
-    n_done = learner.n_steps
-    if n_steps is not None and n_done > n_steps:
-        raise ValueError(
-            f"the number of steps must be at least {n_done}, those behind the checkpoint; got "
-            f"{n_steps}."
-        )
-    for index in range(n_done):  # those learned from are drawn and dropped
-        if next(stream, None) is None:
-            raise ValueError(_too_few(n_done, index))
-    steps: Iterable[Any] = islice(stream, None if n_steps is None else n_steps - n_done)
-    if progress:
-        from tqdm.auto import tqdm  # which speaks up in notebooks without widgets
-
-        steps = tqdm(steps, "learning", n_steps, leave=False, initial=n_done)
-    for X in steps:
-        row = learner.step(X)
-        history.append(row, len(X))
-        if file.due(learner.n_steps):
-            file.save(first_draw)
-        if callback is not None:
-            callback(learner.n_steps - 1, row, learner.atoms)
-    if n_steps is not None and learner.n_steps < n_steps:
-        raise ValueError(_too_few(n_steps, learner.n_steps))
-    if file.path is not None and learner.n_steps > n_done and not file.due(learner.n_steps):
-        file.save(first_draw)
-    columns = history.columns()
-    _warn(columns["n_unconverged"], history.n_samples)
-    code = learner.code if isinstance(learner, AlternatingConvLearner) else None
-    return ConvLearningResult(np.array(learner.atoms), columns, code)
-
-
-def _warn(n_unconverged: np.ndarray, n_samples: int) -> None:
-    if n_unconverged.any():
-        warnings.warn(
-            f"{n_unconverged.sum()} of {n_samples} samples coded did not converge, in "
-            f"{np.count_nonzero(n_unconverged)} of {n_unconverged.size} steps, and were learned "
-            f"from all the same. Raise the solver's max_iter or tol, as in "
-            f"solver=functools.partial(greedy_cd, tol=1e-2).",
-            ConvergenceWarning,
-            stacklevel=level_outside(),
-        )
 
 
 _shared = sharing(
@@ -398,7 +258,7 @@ def learn_online(
         n_steps = n_steps or len(samples) // batch_size
         whole = samples if np.ndim(dictionary) == 4 else samples[:, :, 0]
     else:
-        first, stream = _of_stream(batches, n_steps)
+        first, stream = of_stream(batches, n_steps)
         samples = check_signals(first, dictionary, kernels)
     learner.start(dictionary, samples.dtype)
     file = Checkpoint(checkpoint, checkpoint_every, KIND)
@@ -409,8 +269,8 @@ def learn_online(
         samples=samples, rng=drawn_from,
     )  # fmt: skip
     if is_array:
-        stream = _of_array(whole, batch_size, generator)
-    return _learn(learner, stream, n_steps, file, configuration, generator, callback, progress)
+        stream = of_array(whole, batch_size, generator)
+    return learn(learner, stream, n_steps, file, configuration, generator, callback, progress)
 
 
 @_shared
@@ -507,4 +367,4 @@ def learn_alternating(
         dead_after=dead_after, dictionary=learner.atoms, samples=samples,
     )  # fmt: skip
     whole = samples if np.ndim(dictionary) == 4 else samples[:, :, 0]
-    return _learn(learner, repeat(whole), n_epochs, file, configuration, None, callback, progress)
+    return learn(learner, repeat(whole), n_epochs, file, configuration, None, callback, progress)

@@ -1,4 +1,4 @@
-"""What both estimators share: parameters that become a solver, codes that become arrays."""
+"""What the estimators share: parameters that become a solver, rows, files and random states."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import textwrap
 from collections.abc import Callable, Mapping
 from functools import partial
+from numbers import Integral
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from sparsecode import solvers
 from sparsecode._jit import available_threads
-from sparsecode._validation import check_count, check_dictionary, check_option
+from sparsecode._validation import check_count, check_dictionary, check_option, check_rng
 from sparsecode.core import SparseCode, save_arrays
 from sparsecode.core.measures import explained_variance
 from sparsecode.estimators._packing import pack
@@ -23,7 +24,18 @@ from sparsecode.penalties import L1, Penalty, make
 from sparsecode.penalties._dispatch import formulas
 from sparsecode.solvers import SolverResult
 
-__all__ = ["DTYPES", "Coder", "Coding", "check_coding", "check_options", "coding_docs"]
+__all__ = [
+    "DTYPES",
+    "Coder",
+    "Coding",
+    "Stored",
+    "appended",
+    "as_generator",
+    "check_coding",
+    "check_options",
+    "check_threads",
+    "coding_docs",
+]
 
 DTYPES = (np.float64, np.float32)
 DEFAULT_PENALTY = L1(0.1)
@@ -78,25 +90,42 @@ class Coding(NamedTuple):
         return self.solve(X, dictionary, *([] if self.penalty is None else [self.penalty]))
 
 
-def check_coding(estimator: Any, n_atoms: int) -> Coding:
-    """Return what the parameters of `estimator` ask for, once they are found to go together."""
+def check_coding(
+    estimator: Any,
+    most: int | None,
+    *,
+    find: Callable[[str], Callable] = solvers.get,
+    **common: Any,
+) -> Coding:
+    """Return what the parameters of `estimator` ask for, once they are found to go together.
+
+    Parameters
+    ----------
+    estimator : object
+        Its attributes are the parameters.
+    most : int or None
+        What a larger `n_nonzero` means, if anything.
+    find : callable
+        Returns the solver of a name.
+    **common
+        Options that the solver must take whatever the parameters are.
+    """
     solve = estimator.solver
-    solve = solvers.get(solve) if isinstance(solve, str) else solve
+    solve = find(solve) if isinstance(solve, str) else solve
     if not callable(solve):
         raise TypeError(f"solver must be a name or a callable; got {solve!r}.")
     penalty = _check_penalty(estimator, solve)
-    n_nonzero, n_threads = estimator.n_nonzero, estimator.n_threads
+    n_nonzero = estimator.n_nonzero
     if n_nonzero is not None:
-        n_nonzero = min(check_count("n_nonzero", n_nonzero), n_atoms)
-    if n_threads is not None:
-        n_threads = min(check_count("n_threads", n_threads), available_threads())
+        n_nonzero = check_count("n_nonzero", n_nonzero)
+        n_nonzero = n_nonzero if most is None else min(n_nonzero, most)
     options = {
         "alpha_ratio": estimator.alpha_ratio,
         "n_nonzero": n_nonzero,
         "error": estimator.error,
         "positive": True if penalty is None and estimator.positive else None,
-        "n_threads": n_threads,
-    }
+        "n_threads": check_threads(estimator.n_threads),
+    } | common
     options = {name: given for name, given in options.items() if given is not None}
     options |= check_options("solver_options", estimator.solver_options)
     arguments = [None] * (2 if penalty is None else 3)
@@ -109,6 +138,13 @@ def check_coding(estimator: Any, n_atoms: int) -> Coding:
             f"{estimator.solver!r}: {misfit}."
         ) from None
     return Coding(partial(solve, **options), penalty)
+
+
+def check_threads(n_threads: Any) -> int | None:
+    """Return a number of threads that may be had, None for all of them."""
+    if n_threads is None:
+        return None
+    return min(check_count("n_threads", n_threads), available_threads())
 
 
 def check_options(name: str, options: Any) -> dict[str, Any]:
@@ -159,11 +195,79 @@ def _default_penalty(solve: Callable) -> Penalty | str | None:
     return third[0].default if isinstance(third[0].default, str) else DEFAULT_PENALTY
 
 
-class Coder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """An estimator that codes samples with atoms; a subclass says which."""
+def as_generator(random_state: Any) -> np.random.Generator:
+    """Return a Generator from what scikit-learn takes, or as it is."""
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(2**31, size=4))
+    if not isinstance(random_state, Integral | np.random.Generator | None):
+        raise TypeError(
+            f"random_state must be an integer, a RandomState, a Generator or None; got "
+            f"{random_state!r}."
+        )
+    return check_rng(random_state)
+
+
+def appended(before: dict[str, np.ndarray], more: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Return a history of columns with more entries at their ends."""
+    return {
+        name: np.concatenate([before[name], column]) if before else np.asarray(column)
+        for name, column in more.items()
+    }
+
+
+class Stored(TransformerMixin, BaseEstimator):
+    """A transformer that can be saved without pickle."""
 
     #: Attributes that are saved, beside the parameters.
-    _fitted: tuple[str, ...] = ("n_features_in_", "feature_names_in_", "_sklearn_output_config")
+    _fitted: tuple[str, ...] = ("n_features_in_",)
+    #: Parameters that belong to one run, and come back as their defaults.
+    _unsaved: tuple[str, ...] = ()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the estimator to a file: parameters as JSON, arrays with a checksum, no pickle.
+
+        Parameters
+        ----------
+        path : path-like
+            A ``.safetensors`` or ``.npz`` file, replaced atomically;
+            :func:`sparsecode.estimators.load` reads it.
+
+        Raises
+        ------
+        TypeError
+            If a parameter is neither plain data, a penalty, nor a registered solver with
+            plain options.
+        """
+        arrays: dict[str, np.ndarray] = {}
+        fitted = {name: vars(self)[name] for name in self._fitted if name in vars(self)}
+        given = self.get_params(deep=False)
+        parameters = {name: given[name] for name in given if name not in self._unsaved}
+        metadata = {
+            "kind": "estimator",
+            "class": type(self).__name__,
+            "parameters": pack("parameters", parameters, arrays),
+            "fitted": pack("fitted", fitted, arrays),
+        }
+        save_arrays(path, arrays, metadata)
+
+    def _restore(self, fitted: dict[str, Any]) -> None:
+        """Take over fitted attributes that were read from a file."""
+        unknown = set(fitted) - set(self._fitted)
+        if unknown:
+            raise ValueError(f"{type(self).__name__} has no attribute {', '.join(sorted(unknown))}")
+        for name, value in fitted.items():
+            setattr(self, name, value)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+class Coder(ClassNamePrefixFeaturesOutMixin, Stored):
+    """An estimator that codes rows with atoms; a subclass says which."""
+
+    _fitted: tuple[str, ...] = (*Stored._fitted, "feature_names_in_", "_sklearn_output_config")
 
     def _atoms(self) -> Any:
         """Return the dictionary to code with, shape (n_atoms, n_features)."""
@@ -256,39 +360,6 @@ class Coder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         X = self._check_samples(X)
         return explained_variance(X, self.inverse_transform(self._encode(X).code))
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the estimator to a file: parameters as JSON, arrays with a checksum, no pickle.
-
-        Parameters
-        ----------
-        path : path-like
-            A ``.safetensors`` or ``.npz`` file, replaced atomically;
-            :func:`sparsecode.estimators.load` reads it.
-
-        Raises
-        ------
-        TypeError
-            If a parameter is neither plain data, a penalty, nor a registered solver with
-            plain options.
-        """
-        arrays: dict[str, np.ndarray] = {}
-        fitted = {name: vars(self)[name] for name in self._fitted if name in vars(self)}
-        metadata = {
-            "kind": "estimator",
-            "class": type(self).__name__,
-            "parameters": pack("parameters", self.get_params(deep=False), arrays),
-            "fitted": pack("fitted", fitted, arrays),
-        }
-        save_arrays(path, arrays, metadata)
-
-    def _restore(self, fitted: dict[str, Any]) -> None:
-        """Take over fitted attributes that were read from a file."""
-        unknown = set(fitted) - set(self._fitted)
-        if unknown:
-            raise ValueError(f"{type(self).__name__} has no attribute {', '.join(sorted(unknown))}")
-        for name, value in fitted.items():
-            setattr(self, name, value)
-
     def _check_samples(self, X: Any) -> np.ndarray:
         check_is_fitted(self)
         return validate_data(self, X, dtype=DTYPES, reset=False, ensure_min_samples=0)
@@ -300,8 +371,3 @@ class Coder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _encode(self, X: np.ndarray) -> SolverResult:
         atoms = self._checked_atoms()
         return check_coding(self, len(atoms))(X, atoms)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from sparsecode import solvers
+from sparsecode import convolutional, solvers
 from sparsecode._validation import check_option
 from sparsecode.penalties import registered
+from sparsecode.solvers import SolverResult
 
-__all__ = ["pack", "unpack"]
+__all__ = ["CONV_SOLVERS", "pack", "unpack"]
 
+#: Convolutional solvers by name; that of some is a plain solver's, too.
+CONV_SOLVERS: dict[str, Callable[..., SolverResult]] = {
+    solver.__name__: solver
+    for solver in (
+        convolutional.admm,
+        convolutional.fista,
+        convolutional.greedy_cd,
+        convolutional.interior_point,
+        convolutional.mp,
+    )
+}
+
+_SOLVERS = {
+    **solvers.registered(),
+    **{f"convolutional.{name}": solver for name, solver in CONV_SOLVERS.items()},
+}
 _BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 
 
@@ -60,7 +77,7 @@ def _pack_solver(name: str, solver: Any, arrays: dict[str, np.ndarray]) -> dict[
     function, options = solver, {}
     if isinstance(solver, partial) and not solver.args:
         function, options = solver.func, solver.keywords
-    for known, registered_solver in solvers.registered().items():
+    for known, registered_solver in _SOLVERS.items():
         if function is registered_solver:
             bound = None if function is solver else _pack_items(name, options, arrays)
             return {"solver": known, "options": bound}
@@ -107,7 +124,7 @@ def unpack(packed: Any, arrays: Mapping[str, np.ndarray]) -> Any:
             restored.set_state(state)
             return restored
         case "solver":
-            solver = solvers.get(content)
+            solver = _SOLVERS[check_option("solver", content, _SOLVERS)]
             options = packed["options"]
             return solver if options is None else partial(solver, **items(options))
     raise ValueError(f"nothing is called {kind!r}")

@@ -8,12 +8,15 @@ from typing import Any
 
 from sparsecode.core import load_arrays, load_metadata
 from sparsecode.estimators._packing import unpack
+from sparsecode.estimators.conv_learner import ConvDictionaryLearner
 from sparsecode.estimators.encoder import SparseEncoder
 from sparsecode.estimators.learner import DictionaryLearner
 
 __all__ = ["load"]
 
-_CLASSES = {kind.__name__: kind for kind in (SparseEncoder, DictionaryLearner)}
+_CLASSES = {
+    kind.__name__: kind for kind in (SparseEncoder, DictionaryLearner, ConvDictionaryLearner)
+}
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -26,7 +29,7 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    SparseEncoder or DictionaryLearner
+    SparseEncoder, DictionaryLearner or ConvDictionaryLearner
         With the same parameters and the same fitted state: `partial_fit` goes on to the same
         bits.
 

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from itertools import islice
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -18,13 +17,14 @@ from sparsecode._validation import (
     check_count,
     check_dictionary,
     check_option,
-    check_rng,
     warn_of_few_samples,
 )
 from sparsecode.estimators._coding import (
     DTYPES,
     Coder,
     Coding,
+    appended,
+    as_generator,
     check_coding,
     check_options,
     coding_docs,
@@ -219,7 +219,7 @@ class DictionaryLearner(CallbackSupportMixin, Coder):
         n_epochs = check_count("n_epochs", self.n_epochs)
         size = self._chosen("batch_size", whole=None, else_=256)
         n_batches = 1 if size is None else -(-len(X) // check_count("batch_size", size))
-        generator = _generator(self.random_state)
+        generator = as_generator(self.random_state)
         learner, coding = self._begin(X, generator)
         warn_of_few_samples(len(X), len(learner.atoms), stacklevel=3)
         root = self._init_callback_context(max_subtasks=n_epochs)
@@ -270,7 +270,7 @@ class DictionaryLearner(CallbackSupportMixin, Coder):
         if begun:
             learner, coding = self._go_on()
         else:
-            learner, coding = self._begin(X, _generator(self.random_state))
+            learner, coding = self._begin(X, as_generator(self.random_state))
         row = learner.step(X)
         self._keep(learner, coding, self.history_ if begun else {}, [row])
         _warn_of_unconverged(row["n_unconverged"], len(X))
@@ -355,11 +355,8 @@ class DictionaryLearner(CallbackSupportMixin, Coder):
         """Store what was learned, and return its history: `rows` after those `before`."""
         self.dictionary_ = np.array(learner.atoms)
         self.penalty_ = coding.penalty
-        columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-        self.history_ = {
-            name: np.concatenate([before[name], column]) if before else column
-            for name, column in columns.items()
-        }
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+        self.history_ = appended(before, columns)
         self.n_iter_ = learner.n_batches
         state = learner.state()
         del state["atoms"]
@@ -377,18 +374,6 @@ class DictionaryLearner(CallbackSupportMixin, Coder):
                 raise ValueError(
                     f"dictionary_ must have {self.n_features_in_} features; got {atoms.shape[1]}"
                 )
-
-
-def _generator(random_state: Any) -> np.random.Generator:
-    """Return a Generator from what scikit-learn takes, or as it is."""
-    if isinstance(random_state, np.random.RandomState):
-        return np.random.default_rng(random_state.randint(2**31, size=4))
-    if not isinstance(random_state, Integral | np.random.Generator | None):
-        raise TypeError(
-            f"random_state must be an integer, a RandomState, a Generator or None; got "
-            f"{random_state!r}."
-        )
-    return check_rng(random_state)
 
 
 def _warn_of_unconverged(counts: Any, n_samples: int) -> None:

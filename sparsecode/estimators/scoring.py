@@ -16,9 +16,9 @@ def negative_objective(estimator: Any, X: Any, y: Any = None) -> float:
 
     Parameters
     ----------
-    estimator : SparseEncoder, DictionaryLearner or Pipeline that ends in one
+    estimator : SparseEncoder, a learner, or Pipeline that ends in one
         Its `encode` makes the codes; the earlier steps of a pipeline transform the samples.
-    X : array-like of shape (n_samples, n_features)
+    X : array-like of shape (n_samples, n_features) or as the learner takes it
         Samples, best such as were not learned from.
     y : object, optional
         Ignored; here because scikit-learn passes it.

@@ -190,8 +190,8 @@ def change(path, **changes):
 
 
 def test_unknown_estimators_are_named(path):
-    change(path, **{"class": "ConvDictionaryLearner"})
-    with pytest.raises(ValueError, match=r"must hold one of SparseEncoder.*'ConvDictionaryL"):
+    change(path, **{"class": "DeepDictionaryLearner"})
+    with pytest.raises(ValueError, match=r"must hold one of SparseEncoder.*'DeepDictionaryL"):
         estimators.load(path)
     change(path, **{"class": ["a", "list"]})
     with pytest.raises(ValueError, match="must hold one of SparseEncoder"):
