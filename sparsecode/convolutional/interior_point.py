@@ -49,8 +49,9 @@ OFFSET = 0.1
 INSIDE = 0.5
 #: Duality gap, in units of the one asked for, from which on the support is worth a try.
 EARLY = 10.0
-#: Code at which a unit without slack joins the support, in units of the mean over entries.
-GENEROSITY = 0.1
+#: Codes at which a unit without slack joins the support, in units of the mean over entries: the
+#: sparsest support that meets the tolerance is kept.
+GENEROSITY = (1.0, 0.3, 0.1)
 #: Rounds of coordinate descent that settle the values of the support.
 SETTLED = 4
 #: Newton steps without a smaller gap before the search is given up.
@@ -362,10 +363,22 @@ class _Path:
         return transforms.image(sums)[:, :height, :width].astype(np.float64)
 
     def _hand_over(self, n_iter: int) -> float:
-        """Keep the units with small slacks, their values settled; return the objective."""
+        """Keep few units of small slacks, their values settled; return the objective."""
         work, sample = self.work, self.work.sample
-        scale = GENEROSITY * float(np.abs(self.u - self.v).sum()) / self.signal.size
-        n_positions = prod(self.transforms.maps)
+        mean = float(np.abs(self.u - self.v).sum()) / self.signal.size
+        sample.dual = self.dual
+        for share in GENEROSITY:
+            units = self._support(share * mean)
+            values = self.u.reshape(-1)[units] - self.v.reshape(-1)[units]
+            sample.keep(units, values.astype(sample.values.dtype), n_iter)
+            objective = descend_on(sample, SETTLED, n_iter)
+            if objective - self.dual_value <= work.goal:
+                break
+        return objective
+
+    def _support(self, scale: float) -> np.ndarray:
+        """Return the units whose code, in units of `scale`, exceeds their slack."""
+        work, n_positions = self.work, prod(self.transforms.maps)
 
         def choose(chunks: list[slice]) -> list[np.ndarray]:
             found = []
@@ -378,8 +391,4 @@ class _Path:
                 found.append(np.flatnonzero(chosen) + k.start * n_positions)
             return found
 
-        units = np.concatenate([part for group in work.map_groups(choose) for part in group])
-        values = (self.u.reshape(-1)[units] - self.v.reshape(-1)[units]).astype(sample.values.dtype)
-        sample.keep(units, values, n_iter)
-        sample.dual = self.dual
-        return descend_on(sample, SETTLED, n_iter)
+        return np.concatenate([part for group in work.map_groups(choose) for part in group])
