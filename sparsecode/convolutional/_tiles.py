@@ -43,7 +43,8 @@ class Tiles:
             for cut, n in zip(cuts, geometry.maps)
         ]
         self._n_columns = columns
-        self._meeting = [self._find_meeting(t) for t in range(len(grid))]
+        self._near = [_find_near(cut, axis, geometry) for axis, cut in enumerate(cuts)]
+        self._meeting: dict[int, np.ndarray] = {}
 
     def of_units(self, units: np.ndarray) -> np.ndarray:
         """Return the tile of each unit of the flattened maps."""
@@ -52,7 +53,7 @@ class Tiles:
 
     def around(self, chosen: np.ndarray) -> np.ndarray:
         """Return the tiles whose windows meet those of the chosen ones."""
-        return np.concatenate([np.zeros(0, np.int64), *(self._meeting[t] for t in chosen)])
+        return np.concatenate([np.zeros(0, np.int64), *(self._meet(int(t)) for t in chosen)])
 
     def rows_seen(self, chosen: np.ndarray) -> np.ndarray:
         """Return the rows of the domain that windows of the chosen tiles cover."""
@@ -63,16 +64,25 @@ class Tiles:
         ]
         return np.concatenate([np.zeros(0, np.int64), *rows]) % self.geometry.domain[0]
 
-    def _find_meeting(self, tile: int) -> np.ndarray:
-        meet = np.arange(len(self.origins)) != tile
-        for axis in range(2):
-            reach, length = self.geometry.kernel[axis] - 1, self.geometry.maps[axis]
-            first, last = self.origins[:, axis], self.origins[:, axis] + self.extents[:, axis]
-            near = np.zeros(len(meet), bool)
-            for shift in (-length, 0, length) if self.geometry.is_circular else (0,):
-                near |= (first + shift < last[tile] + reach) & (last + shift + reach > first[tile])
-            meet &= near
-        return np.flatnonzero(meet)
+    def _meet(self, tile: int) -> np.ndarray:
+        """Return the tiles whose windows meet those of one tile, which is none of them."""
+        if tile not in self._meeting:
+            row, column = divmod(tile, self._n_columns)
+            near = np.add.outer(self._near[0][row] * self._n_columns, self._near[1][column])
+            self._meeting[tile] = near[near != tile]
+        return self._meeting[tile]
+
+
+def _find_near(cut: np.ndarray, axis: int, geometry: Geometry) -> list[np.ndarray]:
+    """Return the tiles along an axis whose windows meet those of each tile, itself among them."""
+    reach, length = geometry.kernel[axis] - 1, geometry.maps[axis]
+    first, last = cut[:-1], cut[1:]
+    ranges = []
+    for shift in (-length, 0, length) if geometry.is_circular else (0,):
+        begin = np.searchsorted(last, first - reach - shift, side="right")
+        end = np.searchsorted(first, last + reach - shift, side="left")
+        ranges.append([np.arange(*bounds) for bounds in zip(begin, end)])
+    return [np.unique(np.concatenate(found)) for found in zip(*ranges)]
 
 
 def _cut(n: int, kernel: int, is_circular: bool) -> tuple[np.ndarray, np.ndarray]:
