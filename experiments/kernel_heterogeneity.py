@@ -9,6 +9,7 @@ import numpy as np
 
 from experiments import _ladret_claims, _ladret_figures
 from experiments._framework import Claim, Outcome, Record, experiment
+from experiments._ladret import SIDE
 from experiments._ladret_measure import (
     CONTROL,
     FIXED,
@@ -81,6 +82,11 @@ class Config:
                 f"crop_size and learning_size must be at least 24, twice a kernel's; got "
                 f"{self.crop_size} and {self.learning_size}."
             )
+        if self.learning_size > SIDE:
+            raise ValueError(
+                f"learning_size must be at most {SIDE}, the side of the images to learn from; got "
+                f"{self.learning_size}."
+            )
         if self.n_learning_seeds < 1:
             raise ValueError(f"n_learning_seeds must be at least 1; got {self.n_learning_seeds}.")
 
@@ -96,8 +102,8 @@ class Config:
         course=(20,), n_course=1,
     ),
     quick=dict(
-        crop_size=36, n_crops=4, n_certified=2, n_steps=30, learning_size=48,
-        n_learning_seeds=1, n_fits=36, course=(25, 250), n_course=1,
+        crop_size=26, n_crops=4, n_certified=2, tol=5e-3, n_removing=60, n_steps=20,
+        learning_size=40, n_learning_seeds=1, n_fits=24, course=(25, 250), n_course=1,
     ),
     headline=True,
 )  # fmt: skip

@@ -18,6 +18,8 @@ from experiments._classify_measure import (
     kernels,
 )
 from experiments._framework import Claim, Outcome, Record, experiment
+from experiments._ladret import SIDE
+from sparsecode._validation import check_count
 from sparsecode.core.rng import Streams
 
 __all__ = ["Config", "sparse_images_classify"]
@@ -55,6 +57,11 @@ class Config:
     width: int = 16
 
     def __post_init__(self) -> None:
+        for name in ("n_train", "n_test", "n_steps", "n_epochs", "batch_size", "width"):
+            check_count(name, getattr(self, name))
+        check_count("n_reserved", self.n_reserved, minimum=0)
+        # twice a kernel's side, and that of the photographs
+        check_count("learning_size", self.learning_size, minimum=24, maximum=SIDE)
         if self.n_seeds < 2:
             raise ValueError(f"n_seeds must be at least 2, for intervals; got {self.n_seeds}.")
         if self.upscale < 2:

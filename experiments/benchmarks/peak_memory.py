@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from experiments._framework import Outcome, Record, experiment
+from experiments.benchmarks._memory import GIB, alone, forget_peak, peak, resident
 from sparsecode.core.rng import Streams
 
 __all__ = ["Config", "peak_memory"]
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 CODERS = "sparsecode", "scikit-learn"
-#: A fresh process, whose peak is its own.
-CHILD = (
-    "import json, sys; from experiments.benchmarks.peak_memory import measure; "
-    "print(json.dumps(measure(*json.loads(sys.argv[1]))))"
-)
-GIB = 2.0**30
 
 
 @dataclass(frozen=True)
@@ -51,12 +40,13 @@ def measure(coder: str, config: dict[str, Any]) -> dict[str, float]:
     X, dictionary, alpha = _problem(settings, coder)
     encode = _encoder(coder, dictionary, alpha, settings)
     encode(X[:300])  # compiled and warm
-    before = _resident()
+    forget_peak()
+    before = resident()
     start = time.perf_counter()
     density = encode(X)
     seconds = time.perf_counter() - start
     return {
-        "n_samples": len(X), "input": X.nbytes / GIB, "beyond": _peak() - before,
+        "n_samples": len(X), "input": X.nbytes / GIB, "beyond": peak() - before,
         "seconds": seconds, "density": density,
     }  # fmt: skip
 
@@ -107,32 +97,13 @@ def _encoder(
     return theirs
 
 
-def _peak() -> float:
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / GIB
-
-
-def _resident() -> float:
-    """Return the memory that is held now, where the system tells, else the peak so far."""
-    table = Path("/proc/self/statm")
-    if not table.exists():
-        return _peak()
-    return int(table.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / GIB
-
-
 @experiment("peak-memory", config=Config, title="Memory of a large batch of codes")
 def peak_memory(config: Config, streams: Streams, progress: Any) -> Outcome:
     """Measure each coder in a process of its own."""
-    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    found = []
-    for coder in progress(CODERS, "coders"):
-        done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", CHILD, json.dumps([coder, vars(config)])],
-            check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path},
-        )  # fmt: skip
-        found.append(json.loads(done.stdout.splitlines()[-1]))
+    found = [
+        alone("experiments.benchmarks.peak_memory", "measure", coder, vars(config))
+        for coder in progress(CODERS, "coders")
+    ]
     columns = {name: [one[name] for one in found] for name in found[0]}
     per_million = [1e6 * one["beyond"] / one["n_samples"] for one in found]
     return Outcome({"coder": list(CODERS), **columns, "beyond_per_million": per_million}, {})

@@ -58,7 +58,10 @@ def _wanted(u, v, above, below, ridge, positive, product, barrier, corrected):
 
 @jit
 def start_inside(products, parts, weights, first, positive, scale, offset, u, v, c):
-    """Begin at codes of `scale` times the products c, as far as slacks allow, plus `offset`."""
+    """Begin at codes of `scale` times the products c, as far as slacks allow.
+
+    Both halves are larger by `offset`, in units of 1 / l1.
+    """
     n_atoms, height, width = u.shape
     for k in range(n_atoms):
         for y in range(height):
@@ -68,8 +71,8 @@ def start_inside(products, parts, weights, first, positive, scale, offset, u, v,
                 z = scale * product
                 if ridge > 0.0:
                     z = min(max(z, (product - 0.5 * l1) / ridge), (product + 0.5 * l1) / ridge)
-                u[k, y, x] = max(z, 0.0) + offset
-                v[k, y, x] = 0.0 if positive else max(-z, 0.0) + offset
+                u[k, y, x] = max(z, 0.0) + offset / l1
+                v[k, y, x] = 0.0 if positive else max(-z, 0.0) + offset / l1
                 if positive and ridge > 0.0:
                     u[k, y, x] = max(u[k, y, x], (product - 0.5 * l1) / ridge)
                 c[k, y, x] = product
@@ -147,10 +150,7 @@ def advance(
     u, v, c, parts, weights, first, positive, affine, barrier, corrected, products, step, maps,
     sums,
 ):  # fmt: skip
-    """Take a step, write the codes, and sum complementarity, penalty and the ridge's energy.
-
-    The largest product with the dual point, in units of the l1 weight, comes with them.
-    """
+    """Take a step, write the codes, and sum complementarity, penalty and the ridge's energy."""
     n_atoms, height, width = u.shape
     complementarity, cost, energy = 0.0, 0.0, 0.0
     for k in range(n_atoms):

@@ -24,7 +24,7 @@ CHUNK_ENTRIES = 2**16
 #: Weights of places are taken to lie between this and its inverse, for float32.
 LEAST = 1e-30
 #: Entries of all maps from which on several threads are worth starting.
-ENTRIES_FOR_THREADS = 2**17
+ENTRIES_FOR_THREADS = 2**19
 #: Entries of active windows that cost as much as one place of a transformed map.
 WINDOW_ENTRIES = 4
 #: Share of the tolerance that is aimed at.

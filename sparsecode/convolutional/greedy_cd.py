@@ -101,6 +101,7 @@ def descend_on(sample: Sample, n_rounds: int, n_iter: int) -> float:
         What the sample is to report as its iterations.
     """
     search = _Search(sample)
+    search.max_sweeps = n_rounds * PASSES * SWEEPS
     search._compute_residual()
     for _ in range(n_rounds):
         search._descend(SETTLED * sample.alpha, SWEEPS)
@@ -130,7 +131,7 @@ class _Search:
         if problem.positive:
             self.values[self.values < 0.0] = 0.0
         self.found = [0.0] * len(problem.strips)
-        self.n_sweeps = 0
+        self.n_sweeps, self.max_sweeps = 0, problem.max_iter
 
     def run(self) -> None:
         """Let units join and descend on them, until the certificate is met."""
@@ -144,12 +145,12 @@ class _Search:
                 self._compute_residual()
                 if self._is_solved(largest):
                     break
-            if self.n_sweeps >= self.problem.max_iter:
+            if self.n_sweeps >= self.max_sweeps:
                 break
             self.units = np.concatenate([self.units, joining])
             self.values = np.concatenate([self.values, np.zeros(len(joining), dtype)])
             goal = max(SHRINK * goal, min(goal, SHRINK * self._excess(largest)))
-            self._descend(goal, min(SWEEPS, self.problem.max_iter - self.n_sweeps))
+            self._descend(goal, min(SWEEPS, self.max_sweeps - self.n_sweeps))
             if not self.changed.any():
                 break  # nothing moves any more, however small the goal
         sample.keep(self.units, self.values, self.n_sweeps)
@@ -276,7 +277,7 @@ class _Search:
                 waiting &= occupied
                 self.changed[tiles.rows_seen(chosen[moves[chosen] > 0.0])] = True
             self.n_sweeps += longest
-            most = min(most, problem.max_iter - self.n_sweeps)
+            most = min(most, self.max_sweeps - self.n_sweeps)
             if not waiting.any() or most <= 0:
                 break
         active = self.values != 0.0

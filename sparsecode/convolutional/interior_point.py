@@ -33,28 +33,35 @@ from sparsecode.solvers._result import SolverResult
 
 __all__ = ["interior_point"]
 
-#: Duality gaps below which the maps of float32 signals are worked on in float64.
+#: Duality gaps below which the maps of float32 signals are worked on in float64, and norms of atoms
+#: that are so too.
 FLOAT32_TOL = 1e-4
+FLOAT32_NORMS = 1e-6, 1e6
 #: Part of the way to the boundary that is gone at most.
 CLOSENESS = 0.99
 #: Part of the complementarity that the residual of a Newton system may add to the duality gap.
 INEXACTNESS = 0.3
+#: Largest residual of a Newton system, in units of its right side.
+COARSEST = 0.1
 #: Complementarity, in units of what it is now, that the affine step is held to.
 AFFINE_SHARE = 0.3
 #: Iterations of conjugate gradients on one Newton system, at most.
 MOST_INNER = 1000
-#: Size of both halves of an idle code at the start, in units of the mean code.
+#: Size of both halves of an idle code at the start, in units of the mean code, at the usual l1
+#: weight; elsewhere it is inverse to that.
 OFFSET = 0.1
 #: Largest product with the dual point at the start, in units of the l1 weight.
 INSIDE = 0.5
 #: Duality gap, in units of the one asked for, from which on the support is worth a try.
 EARLY = 10.0
+#: Duality gap, in units of half the signal's energy, from which on the best code is kept anyway.
+LOOSE = 1e-3
 #: Codes at which a unit without slack joins the support, in units of the mean over entries: the
 #: sparsest support that meets the tolerance is kept.
 GENEROSITY = (1.0, 0.3, 0.1)
 #: Rounds of coordinate descent that settle the values of the support.
 SETTLED = 4
-#: Newton steps without a smaller gap before the search is given up.
+#: Codes without a smaller gap before the search is given up.
 PATIENCE = 5
 
 
@@ -106,10 +113,11 @@ def interior_point(
     606-617): the preconditioner is the mean of W at each atom, frequency by frequency, between
     scalings by the weight around each place; a system's residual is allowed to add a small part to
     the duality gap. In the end units whose slack is small join the support, coordinate descent
-    settles their values, and the gap is certified with the dual point of the path. There is no
-    warm start: paths begin inside. The Newton systems grow singular along the path, which ends
-    at gaps of 1e-5 to 1e-8. `n_iter` counts Newton steps. Held are six dense maps for each atom,
-    three of them in float64.
+    settles their values, and the gap is certified with the best dual point of the path. There is no
+    warm start: paths begin inside. The Newton systems grow singular along the path, so that gaps
+    much below 1e-4 may be out of reach; then the best code is returned, with a warning. `n_iter`
+    counts Newton steps. Held for each atom are its spectrum and six dense maps, three of them in
+    float64; all of them if `tol` is below 1e-4.
     """
     problem = ConvProblem(
         X, dictionary, penalty,
@@ -117,7 +125,9 @@ def interior_point(
         n_threads=n_threads, progress=progress,
     )  # fmt: skip
     check_convex(problem, "interior_point")
-    wide = problem.tol < FLOAT32_TOL
+    wide = problem.tol < FLOAT32_TOL or not (
+        FLOAT32_NORMS[0] < problem.norms.min() and problem.norms.max() < FLOAT32_NORMS[1]
+    )
     transforms = Transforms(problem, np.float64 if wide else problem.X.dtype)
 
     def kernel(sample: Sample) -> None:
@@ -139,21 +149,24 @@ class _Path:
         self.weights = np.zeros((shape[0], *transforms.shape), transforms.kernels.dtype)
         self.affine, self.products = (np.zeros(shape, self.weights.dtype) for _ in range(2))
         self.n_halves = prod(shape) * (1 if work.positive else 2)
+        self.best_dual_value, self.best_objective = -np.inf, np.inf
 
     def run(self, max_iter: int) -> None:
         """Take Newton steps until a code of few units meets the tolerance."""
         work = self.work
         self._start()
-        best, since = np.inf, 0
+        near = max(EARLY * work.goal, LOOSE * work.sample.energy)
+        reached, since = np.inf, 0
         for n_iter in range(max_iter + 1):
-            gap = self.objective - self.dual_value
-            best, since = (gap, 0) if gap < best else (best, since + 1)
             last = n_iter == max_iter or since > PATIENCE
-            if gap <= EARLY * work.goal or last:
-                objective = self._hand_over(n_iter)
-                if objective - self.dual_value <= work.goal or last:
-                    break
+            if last or self.objective - self.best_dual_value <= near:
+                self._hand_over(n_iter)
+                gap = self.best_objective - self.best_dual_value
+                reached, since = (gap, 0) if gap < reached else (reached, since + 1)
+            if last or reached <= work.goal:
+                break
             self._step()
+        work.sample.keep(*self.best_code, n_iter)
 
     def _start(self) -> None:
         """Begin at the code of least norm, which is inside as its dual point is small enough."""
@@ -168,7 +181,8 @@ class _Path:
             if largest <= INSIDE:
                 break
             ridge *= max(0.9 * INSIDE / largest, 1e-3)
-        offset = OFFSET * float(np.abs(self.products).mean(dtype=np.float64)) / ridge
+        usual = float(np.median(work.parts[0]) * np.median(work.weights))
+        offset = usual * OFFSET * float(np.abs(self.products).mean(dtype=np.float64)) / ridge
 
         def begin(chunks: list[slice]) -> None:
             for k in chunks:
@@ -269,6 +283,7 @@ class _Path:
             for f in (multiply, precondition)
         ]
         first = None if start is None else start.reshape(-1)
+        precision = min(precision, COARSEST * sqrt(square(right)))
         found, _ = cg(
             operators[0], right.reshape(-1), first, rtol=0.0, atol=precision, maxiter=MOST_INNER,
             M=operators[1],
@@ -343,6 +358,8 @@ class _Path:
         self.objective = 0.5 * square(residual) + cost
         dual = float(np.sum(self.signal * self.dual))
         self.dual_value = dual - 0.5 * square(self.dual) - 0.5 * energy
+        if self.dual_value > self.best_dual_value:
+            self.best_dual_value, work.sample.dual = self.dual_value, self.dual
 
     def _sum_of(self, fill: Any) -> np.ndarray:
         """Return the sum of atoms, on the domain, of maps that `fill` writes chunk by chunk."""
@@ -362,19 +379,19 @@ class _Path:
         height, width = transforms.domain
         return transforms.image(sums)[:, :height, :width].astype(np.float64)
 
-    def _hand_over(self, n_iter: int) -> float:
+    def _hand_over(self, n_iter: int) -> None:
         """Keep few units of small slacks, their values settled; return the objective."""
         work, sample = self.work, self.work.sample
         mean = float(np.abs(self.u - self.v).sum()) / self.signal.size
-        sample.dual = self.dual
         for share in GENEROSITY:
             units = self._support(share * mean)
             values = self.u.reshape(-1)[units] - self.v.reshape(-1)[units]
             sample.keep(units, values.astype(sample.values.dtype), n_iter)
             objective = descend_on(sample, SETTLED, n_iter)
-            if objective - self.dual_value <= work.goal:
+            if objective < self.best_objective:
+                self.best_objective, self.best_code = objective, (sample.units, sample.values)
+            if objective - self.best_dual_value <= work.goal:
                 break
-        return objective
 
     def _support(self, scale: float) -> np.ndarray:
         """Return the units whose code, in units of `scale`, exceeds their slack."""

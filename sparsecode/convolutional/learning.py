@@ -66,7 +66,8 @@ def draw_atoms(
             f"width); got {np.shape(X)}. Insert an axis of length 1 for a single channel."
         )
     n_axes = np.ndim(X) - 2
-    given = tuple(kernel_shape) if isinstance(kernel_shape, Iterable) else (kernel_shape,) * n_axes
+    sides: Any = kernel_shape.tolist() if isinstance(kernel_shape, np.ndarray) else kernel_shape
+    given = tuple(sides) if isinstance(sides, Iterable) else (sides,) * n_axes
     if len(given) != n_axes:
         raise ValueError(f"kernel_shape must have {n_axes} axes, as X has; got {kernel_shape!r}.")
     wanted = tuple(check_count("kernel_shape", n) for n in given)

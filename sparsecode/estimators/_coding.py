@@ -126,8 +126,9 @@ def check_coding(
         "positive": True if penalty is None and estimator.positive else None,
         "n_threads": check_threads(estimator.n_threads),
     } | common
-    options = {name: given for name, given in options.items() if given is not None}
-    options |= check_options("solver_options", estimator.solver_options)
+    more = check_options("solver_options", estimator.solver_options)
+    _check_not_repeated(estimator, more, ("penalty", "alpha", *options))
+    options = {name: given for name, given in options.items() if given is not None} | more
     arguments = [None] * (2 if penalty is None else 3)
     try:
         inspect.signature(solve).bind(*arguments, **options)
@@ -152,6 +153,16 @@ def check_options(name: str, options: Any) -> dict[str, Any]:
     if options is not None and not isinstance(options, Mapping):
         raise TypeError(f"{name} must be a dict or None; got {options!r}.")
     return dict(options or {})
+
+
+def _check_not_repeated(estimator: Any, more: dict[str, Any], own: tuple[str, ...]) -> None:
+    """Refuse options of the solver that the estimator's parameters say, and check, themselves."""
+    for name in own:
+        if name in more:
+            raise ValueError(
+                f"solver_options must leave {name} to the parameter of that name; got "
+                f"{more[name]!r}. Pass {name}={more[name]!r} to {type(estimator).__name__} instead."
+            )
 
 
 def _check_penalty(estimator: Any, solve: Callable) -> Penalty | None:
@@ -356,8 +367,15 @@ class Coder(ClassNamePrefixFeaturesOutMixin, Stored):
         -------
         float
             :func:`sparsecode.core.measures.explained_variance`: 1 if nothing is lost.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If there are no samples, or these or a parameter make no sense.
         """
         X = self._check_samples(X)
+        if not len(X):
+            raise ValueError("X must hold at least one sample; got none.")
         return explained_variance(X, self.inverse_transform(self._encode(X).code))
 
     def _check_samples(self, X: Any) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from itertools import repeat
@@ -269,6 +270,11 @@ class ConvDictionaryLearner(Stored, auto_wrap_output_keys=None):  # type: ignore
         n_steps = self._n_steps(len(X) // batch_size if online else 1, online)
         coding = self._coding()
         learner = self._learner(coding, online)
+        if not isinstance(self.checkpoint, str | os.PathLike | None):
+            raise TypeError(
+                f"checkpoint must be a path or None; got {self.checkpoint!r}. Pass the path of a "
+                f".safetensors file."
+            )
         file = Checkpoint(self.checkpoint, self.checkpoint_every, KIND)
         if file.path and isinstance(self.init, str) and self.random_state is None:
             raise ValueError(
@@ -449,9 +455,14 @@ class ConvDictionaryLearner(Stored, auto_wrap_output_keys=None):  # type: ignore
         float
             :func:`sparsecode.core.measures.explained_variance` with a sample for each place of
             each signal, so that variance is around the mean of each channel: 1 if nothing is lost.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If there are no signals, or these or a parameter make no sense.
         """
         check_is_fitted(self)
-        X = _check_signals(X, least=0)
+        X = _check_signals(X)
         n_channels = X.shape[1]
         rows = [
             np.moveaxis(signals, 1, -1).reshape(-1, n_channels)
@@ -476,9 +487,18 @@ class ConvDictionaryLearner(Stored, auto_wrap_output_keys=None):  # type: ignore
 
     def _learner(self, coding: Coding, online: bool) -> ConvLearner:
         """Return a learner as the parameters describe it, without atoms yet."""
+        if self.callback is not None and not callable(self.callback):
+            raise TypeError(
+                f"callback must be callable or None; got {self.callback!r}. Pass a function of "
+                f"(step, metrics, dictionary)."
+            )
         dead_after: Any = self.dead_after
         if isinstance(dead_after, str):
-            check_option("dead_after", dead_after, ("auto",))
+            if dead_after != "auto":
+                raise ValueError(
+                    f"dead_after must be an integer, None or 'auto'; got {dead_after!r}. Pass None "
+                    f"to keep dead atoms."
+                )
             dead_after = 50 if online else 1
         common: dict[str, Any] = {
             "boundary": self.boundary,
@@ -494,7 +514,8 @@ class ConvDictionaryLearner(Stored, auto_wrap_output_keys=None):  # type: ignore
     def _first_atoms(self, X: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         """Return the atoms to start from."""
         n_atoms, n_axes = check_count("n_atoms", self.n_atoms), X.ndim - 2
-        sides = self.kernel_shape
+        sides: Any = self.kernel_shape
+        sides = sides.tolist() if isinstance(sides, np.ndarray) else sides  # an axis or none
         sides = tuple(sides) if isinstance(sides, Iterable) else (sides,) * n_axes
         if len(sides) != n_axes:
             raise ValueError(

@@ -18,7 +18,12 @@ from sklearn.pipeline import make_pipeline
 from sparsecode import convolutional, estimators
 from sparsecode.convolutional import draw_atoms, learn_alternating, learn_online
 from sparsecode.core import load_arrays, load_metadata, save_arrays
-from sparsecode.estimators import ConvDictionaryLearner, negative_objective
+from sparsecode.estimators import (
+    ConvDictionaryLearner,
+    DictionaryLearner,
+    SparseEncoder,
+    negative_objective,
+)
 from sparsecode.penalties import CEL0, L1
 
 N_ATOMS = 4
@@ -293,7 +298,11 @@ def test_no_sample_gives_no_code(X):
     code = fitted.transform(X[:0])
     assert (code.n_samples, code.unit_shape) == (0, (N_ATOMS, 18, 20))
     assert fitted.reconstruct(code).shape == (0, 1, 18, 20)
-    assert np.isnan(fitted.score(X[:0]))
+    with pytest.raises(ValueError, match="X must hold at least one sample; got none"):
+        fitted.score(X[:0])
+    encoder = SparseEncoder(np.eye(3)).fit(np.ones((2, 3)))
+    with pytest.raises(ValueError, match="X must hold at least one sample; got none"):
+        encoder.score(np.ones((0, 3)))
 
 
 # The manners
@@ -522,6 +531,14 @@ def test_checkpoints_of_other_learners_are_refused(X, tmp_path, change, named):
         ({"solver": 3}, TypeError, "solver must be a name or a callable"),
         ({"solver_options": {"speed": 3}}, TypeError, "speed.*; got 'greedy_cd'"),
         ({"solver_options": 3}, TypeError, "solver_options must be a dict or None"),
+        (
+            {"solver_options": {"boundary": "valid"}},
+            ValueError, "must leave boundary to .*; got 'valid'. Pass boundary='valid' to Conv",
+        ),
+        (
+            {"alpha": 1.0, "solver_options": {"alpha_ratio": 0.1}},
+            ValueError, "must leave alpha_ratio to .*; got 0.1. Pass alpha_ratio=0.1 to Conv",
+        ),
         ({"boundary": "mirror"}, ValueError, "boundary must be one of .*'zero'.*; got 'mirror'"),
         ({"constraint": "round"}, ValueError, "constraint must be one of"),
         ({"init": "svd"}, ValueError, "init must be one of 'windows', 'noise'; got 'svd'"),
@@ -531,7 +548,12 @@ def test_checkpoints_of_other_learners_are_refused(X, tmp_path, change, named):
         ({"step": 0.1}, ValueError, r"step must be a pair \(a, b\)"),
         ({"n_sweeps": 0, "method": "alternating"}, ValueError, "n_sweeps must be at least 1"),
         ({"dead_after": 0}, ValueError, "dead_after must be at least 1; got 0"),
-        ({"dead_after": "never"}, ValueError, "dead_after must be one of 'auto'; got 'never'"),
+        (
+            {"dead_after": "never"},
+            ValueError, "dead_after must be an integer, None or 'auto'; got 'never'",
+        ),
+        ({"callback": 3}, TypeError, "callback must be callable or None; got 3. Pass a function"),
+        ({"checkpoint": 3}, TypeError, "checkpoint must be a path or None; got 3. Pass the path"),
         ({"batch_size": 0}, ValueError, "batch_size must be at least 1; got 0"),
         ({"n_epochs": 0}, ValueError, "n_epochs must be at least 1; got 0"),
         ({"n_steps": 0}, ValueError, "n_steps must be at least 1; got 0"),
@@ -554,10 +576,49 @@ def test_bad_parameters_are_refused_in_one_sentence(X, parameters, error, messag
             learner().set_params(**parameters).partial_fit(X)
 
 
+@pytest.mark.parametrize(
+    "repeated",
+    [
+        {"penalty": L1(0.2)}, {"alpha": 0.1}, {"alpha_ratio": 0.1}, {"n_nonzero": 2},
+        {"error": 0.1}, {"positive": True}, {"n_threads": 1},
+    ],
+    ids=lambda repeated: next(iter(repeated)),
+)  # fmt: skip
+def test_no_estimator_takes_a_parameter_as_an_option_of_its_solver(X, repeated):
+    (name,) = repeated
+    rows = X[:, 0, 0]
+    for estimator, data in (
+        (ConvDictionaryLearner(N_ATOMS, (5, 4), solver_options=repeated), X),
+        (DictionaryLearner(N_ATOMS, solver_options=repeated), rows),
+        (SparseEncoder(rows, solver_options=repeated), rows),
+    ):
+        with pytest.raises(ValueError, match=f"solver_options must leave {name} to the parameter"):
+            estimator.fit(data)
+
+
+def test_options_that_only_share_a_name_with_a_parameter_go_to_the_solver(X):
+    fitted = learner(solver="fista", n_epochs=1).fit(X)
+    start = np.zeros((len(X), N_ATOMS, 18, 20))
+    expected = fitted.encode(X).code
+    assert fitted.set_params(solver_options={"tol": 1e-3, "init": start}).encode(X).code == expected
+
+
+@pytest.mark.parametrize("kernel_shape", [np.array(4), np.array([4, 4]), np.int64(4)])
+@pytest.mark.parametrize("init", ["windows", "noise"])
+def test_the_shape_of_kernels_may_be_an_array(X, kernel_shape, init):
+    np.testing.assert_array_equal(draw_atoms(X, 2, kernel_shape, rng=0), draw_atoms(X, 2, 4, rng=0))
+    one, other = (
+        learner(init=init).set_params(kernel_shape=shape).fit(X) for shape in (kernel_shape, 4)
+    )
+    assert same(one, other)
+    with pytest.raises(TypeError, match=r"kernel_shape must be an integer; got 4\.5"):
+        draw_atoms(X, 2, np.array(4.5))
+
+
 def test_bad_samples_are_refused_in_one_sentence(X):
     fitted = learner().fit(X)
-    calls = (learner().fit, fitted.partial_fit, learner().partial_fit)
-    coding = (fitted.transform, fitted.encode, fitted.score)
+    calls = (learner().fit, fitted.partial_fit, learner().partial_fit, fitted.score)
+    coding = (fitted.transform, fitted.encode)
     for call in (*calls, *coding):
         for shape in ((18, 20), (5,), (5, 1, 3, 18, 20), (5, 0, 18, 20), (5, 1, 0, 20)):
             with pytest.raises(ValueError, match=r"X must have shape \(n_samples, n_channels"):
@@ -576,7 +637,7 @@ def test_bad_samples_are_refused_in_one_sentence(X):
     for call in calls:
         with pytest.raises(ValueError, match="X must hold at least one sample; got none"):
             call(X[:0])
-    for call in (fitted.partial_fit, *coding):
+    for call in (fitted.partial_fit, fitted.score, *coding):
         with pytest.raises(
             ValueError, match="X must have 1 channels, as the dictionary has; got 2"
         ):

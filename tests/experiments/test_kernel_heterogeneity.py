@@ -290,6 +290,7 @@ def test_a_config_that_does_not_fit_is_refused():
         ({"n_certified": 1}, "n_certified must be between 2 and n_crops"),
         ({"n_course": 9}, "n_course must be between 0 and n_crops"),
         ({"crop_size": 12}, "must be at least 24"),
+        ({"learning_size": 257}, "learning_size must be at most 256, the side of the images"),
         ({"n_learning_seeds": 0}, "n_learning_seeds must be at least 1"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -514,7 +515,9 @@ def test_objectives_are_compared_by_what_the_gaps_prove():
 
 
 def test_what_needs_other_data_is_not_tested():
-    assert _ladret_audit.classification().verdict == Verdict.NOT_TESTED
+    claim = _ladret_audit.classification()
+    assert claim.verdict == Verdict.NOT_TESTED
+    assert "by the experiment sparse-images-classify" in claim.note
 
 
 def test_differences_come_with_intervals_and_tests():

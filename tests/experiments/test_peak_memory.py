@@ -1,4 +1,4 @@
-"""The benchmark of memory measures each coder in a process of its own."""
+"""The benchmarks of memory measure each coder in a process of its own."""
 
 import pytest
 
@@ -15,3 +15,14 @@ def test_memory_is_that_of_fresh_processes(registry):
     assert ours["density"] == pytest.approx(theirs["density"], rel=0.3)
     assert min(ours["seconds"], theirs["seconds"]) > 0
     assert peak_memory.draw(record).axes[0].has_data()
+
+
+def test_memory_of_maps_is_that_of_fresh_processes(registry):
+    from experiments.benchmarks.map_memory import map_memory
+
+    record = map_memory.run(map_memory.config(side=48, n_atoms=8, n_iter=2, tol=0.1))
+    ours = [row for row in record.table.rows() if row["coder"].startswith("sparsecode")]
+    assert len(ours) == 3
+    assert all(row["maps"] == pytest.approx(4 * 8 * 48**2 / 2**30) for row in ours)
+    assert all(row["beyond"] >= 0.0 for row in ours)
+    assert map_memory.draw(record).axes[0].has_data()
