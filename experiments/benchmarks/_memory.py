@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import json
 import os
 import re
@@ -33,7 +35,10 @@ def alone(module: str, name: str, *arguments: Any) -> Any:
 
 
 def forget_peak() -> None:
-    """Let the peak begin anew, where the system can."""
+    """Give freed memory back and let the peak begin anew, where the system can."""
+    gc.collect()
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 

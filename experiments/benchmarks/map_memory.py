@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
+
 from experiments._framework import Outcome, Record, experiment
 from experiments.benchmarks._memory import GIB, alone, forget_peak, peak, resident
+from experiments.benchmarks._race import load
 from sparsecode.core.rng import Streams
+from sparsecode.penalties import L1
 
 __all__ = ["CODERS", "Config", "map_memory"]
 
@@ -37,36 +41,43 @@ class Config:
     tol: float = 1e-2
 
 
-def measure(coder: str, config: dict[str, Any]) -> dict[str, float]:
-    """Code a photograph in this process; return GiB beyond what was held, and those of the maps."""
-    from experiments.benchmarks._race import load
+def measure(coder: str, config: dict[str, Any], alpha: float) -> dict[str, float]:
+    """Code a photograph in this process; return GiB beyond what was held, and those of the maps.
 
+    What is compiled and planned is so for a corner of the photograph first, so that hardly any
+    memory is left over from before.
+    """
     settings = Config(**config)
+    photograph, kernels = _problem(settings)
     name, options = CODERS[coder]
-    data = load("convolutional", "Dataset", "natural_images")
-    photograph = data.get_instance(
-        side=settings.side, n_atoms=settings.n_atoms, norms="unit", seed=0
-    ).get_data()
-    objective = load("convolutional", "Objective").get_instance(level="tenth")
-    objective.set_data(**photograph)
-    greedy = options.get("rule") == "greedy_cd"
     if name == "sparsecode":
+        greedy = options["rule"] == "greedy_cd"
         options = {**options, "max_iter": 10_000 if greedy else settings.n_iter}
-    solver = load("convolutional", "Solver", name).get_instance(
-        dtype="float32", n_threads=1, **options
-    )
-    solver.set_objective(**objective.get_objective())
-    if name == "sparsecode":
-        solver.warm_up()
+    made = load("convolutional", "Solver", name)
+
+    def code(X: np.ndarray, D: np.ndarray) -> None:
+        solver = made.get_instance(dtype="float32", n_threads=1, **options)
+        solver.set_objective(X=X, dictionary=D, penalty=L1(alpha))
+        if name == "sparsecode":
+            solver.run(settings.tol)
+        else:
+            solver.start()
+            solver.advance(settings.n_iter)
+
+    code(photograph[..., :24, :24], kernels[:4])
     forget_peak()
     before = resident()
-    if name != "sparsecode":
-        solver.start()
-        solver.advance(settings.n_iter)
-    else:
-        solver.run(settings.tol)
+    code(photograph, kernels)
     maps = 4.0 * settings.n_atoms * settings.side**2 / GIB
     return {"maps": maps, "beyond": peak() - before}
+
+
+def _problem(config: Config) -> tuple[np.ndarray, np.ndarray]:
+    """Return a photograph and kernels."""
+    data = load("convolutional", "Dataset", "natural_images").get_instance(
+        side=config.side, n_atoms=config.n_atoms, norms="unit", seed=0
+    )
+    return tuple(data.get_data().values())
 
 
 @experiment("map-memory", config=Config, title="Memory of a convolutional code")
@@ -77,8 +88,11 @@ def map_memory(config: Config, streams: Streams, progress: Any) -> Outcome:
         for coder, (name, _) in CODERS.items()
         if not name.startswith("sporco") or find_spec("sporco")
     ]
+    objective = load("convolutional", "Objective").get_instance(level="tenth")
+    objective.set_data(*_problem(config))
+    alpha = float(objective.penalty.alpha)
     found = [
-        alone("experiments.benchmarks.map_memory", "measure", coder, vars(config))
+        alone("experiments.benchmarks.map_memory", "measure", coder, vars(config), alpha)
         for coder in progress(here, "coders")
     ]
     return Outcome({"coder": here, **{name: [one[name] for one in found] for name in found[0]}}, {})
