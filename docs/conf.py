@@ -36,12 +36,17 @@ extensions = [
     "sphinxcontrib.bibtex",
 ]
 exclude_patterns = ["_build", "_generated", "gallery", "gallery_built/*.ipynb"]
+exclude_patterns += [  # a notebook waits for the paper's record of its experiment
+    f"notebooks/{page.name}"
+    for page in (DOCS / "notebooks").glob("*_*.md")
+    if not (DOCS / "records" / page.stem.replace("_", "-")).is_dir()
+]
 templates_path = ["_templates"]
 html_theme = "pydata_sphinx_theme"
 html_title = project
 html_math_renderer = "mathml"
 html_static_path = ["_static"]
-html_css_files = ["formula.css"]
+html_css_files = ["formula.css", "tables.css"]
 html_theme_options = {"show_prev_next": False, "navigation_with_keys": False}
 html_show_sourcelink = False
 html_sidebars = {page: [] for page in ("index", "install", "claims", "guide/*")}  # no sections
