@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from functools import partial
 from numbers import Real
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 from sparsecode._validation import check_count
 from sparsecode.core.io import load_arrays, load_metadata, save_arrays
 
-__all__ = ["Checkpoint", "History", "Part", "describe"]
+__all__ = ["Checkpoint", "History", "Part", "check_callback", "describe"]
 
 
 class Part(Protocol):
@@ -69,6 +70,11 @@ class Checkpoint:
     def __init__(self, path: Any, every: int, kind: str) -> None:
         self.kind = kind
         self.every = check_count("checkpoint_every", every)
+        if not isinstance(path, str | os.PathLike | None):
+            raise TypeError(
+                f"checkpoint must be a path or None; got {path!r}. Pass the path of a "
+                f".safetensors file."
+            )
         self.path = None if path is None else Path(path)
         if self.path is None:
             return
@@ -137,6 +143,15 @@ class Checkpoint:
                 f"{self.path.name} could not be written, and is as the checkpoint before left it: "
                 f"{error}. Make room, and learning goes on from there."
             ) from error
+
+
+def check_callback(callback: Any) -> None:
+    """Raise a TypeError if it can be called by nobody."""
+    if callback is not None and not callable(callback):
+        raise TypeError(
+            f"callback must be callable or None; got {callback!r}. Pass a function of "
+            f"(step, metrics, dictionary)."
+        )
 
 
 def describe(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from itertools import repeat
@@ -20,7 +19,7 @@ from sparsecode.convolutional._learners import (
 )
 from sparsecode.convolutional._loop import Callback, learn, of_array, warn_unconverged
 from sparsecode.core import SparseCode
-from sparsecode.core._course import Checkpoint
+from sparsecode.core._course import Checkpoint, check_callback
 from sparsecode.core.measures import explained_variance
 from sparsecode.estimators._coding import (
     DTYPES,
@@ -270,11 +269,6 @@ class ConvDictionaryLearner(Stored, auto_wrap_output_keys=None):  # type: ignore
         n_steps = self._n_steps(len(X) // batch_size if online else 1, online)
         coding = self._coding()
         learner = self._learner(coding, online)
-        if not isinstance(self.checkpoint, str | os.PathLike | None):
-            raise TypeError(
-                f"checkpoint must be a path or None; got {self.checkpoint!r}. Pass the path of a "
-                f".safetensors file."
-            )
         file = Checkpoint(self.checkpoint, self.checkpoint_every, KIND)
         if file.path and isinstance(self.init, str) and self.random_state is None:
             raise ValueError(
@@ -487,11 +481,7 @@ class ConvDictionaryLearner(Stored, auto_wrap_output_keys=None):  # type: ignore
 
     def _learner(self, coding: Coding, online: bool) -> ConvLearner:
         """Return a learner as the parameters describe it, without atoms yet."""
-        if self.callback is not None and not callable(self.callback):
-            raise TypeError(
-                f"callback must be callable or None; got {self.callback!r}. Pass a function of "
-                f"(step, metrics, dictionary)."
-            )
+        check_callback(self.callback)
         dead_after: Any = self.dead_after
         if isinstance(dead_after, str):
             if dead_after != "auto":

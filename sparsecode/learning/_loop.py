@@ -18,7 +18,7 @@ from sparsecode._validation import (
     check_rng,
     warn_of_few_samples,
 )
-from sparsecode.core._course import Checkpoint, History, Part
+from sparsecode.core._course import Checkpoint, History, Part, check_callback
 from sparsecode.learning._held_out import HeldOut
 from sparsecode.learning._learner import Learner
 from sparsecode.learning._result import LearningResult
@@ -66,6 +66,7 @@ def learn(
     The other parameters are those of :func:`~sparsecode.learning.olshausen_field`; `n_passes`
     over an array stand for `n_batches` if it is None.
     """
+    check_callback(callback)
     generator = check_rng(rng)
     drawn_from = None if rng is None else deepcopy(generator)
     check_option("init", init, ("gaussian", "samples"))

@@ -308,6 +308,11 @@ def test_bad_types_get_one_sentence(planted):
         learn_online(3, start, L1(0.5))
     with pytest.raises(TypeError, match="rng must be"):
         learn_online(images, start, L1(0.5), rng=np.random.RandomState(0))
+    for learn in LEARNERS.values():
+        with pytest.raises(TypeError, match="callback must be callable or None; got 3"):
+            learn(images, start, L1(0.5), callback=3)
+        with pytest.raises(TypeError, match="checkpoint must be a path or None; got 3"):
+            learn(images, start, L1(0.5), checkpoint=3)
 
 
 def test_drawn_atoms_are_windows():

@@ -260,3 +260,10 @@ def test_a_solver_that_is_an_object_is_known_by_its_class(tmp_path):
     path = tmp_path / "c.safetensors"
     first = online(X, 12, L1(0.1), solver=Coder(), rng=3, checkpoint=path)
     assert_same(online(X, 12, L1(0.1), solver=Coder(), rng=3, checkpoint=path), first)
+
+
+def test_bad_types_get_one_sentence():
+    with pytest.raises(TypeError, match="callback must be callable or None; got 3"):
+        online(X, 12, L1(0.1), callback=3)
+    with pytest.raises(TypeError, match="checkpoint must be a path or None; got 3"):
+        online(X, 12, L1(0.1), checkpoint=3)
