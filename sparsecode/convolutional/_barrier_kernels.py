@@ -57,6 +57,20 @@ def _wanted(u, v, above, below, ridge, positive, product, barrier, corrected):
 
 
 @jit
+def _slacks(up, down, c, l1, ridge):
+    """Return the slacks of a unit."""
+    shift = c - ridge * (up - down)
+    return l1 - shift, l1 + shift
+
+
+@jit
+def _change(up, down, above, below, ridge, positive, affine, barrier, corrected, product):
+    """Return the Newton step of u, v and the upper slack of a unit."""
+    first, second = _wanted(up, down, above, below, ridge, positive, affine, barrier, corrected)
+    return _move(up, down, above, below, ridge, positive, first, second, product)
+
+
+@jit
 def start_inside(products, parts, weights, first, positive, scale, offset, u, v, c):
     """Begin at codes of `scale` times the products c, as far as slacks allow.
 
@@ -87,10 +101,10 @@ def weigh(u, v, c, parts, weights, first, positive, squared_norms, out, places, 
         for y in range(height):
             for x in range(width):
                 l1, ridge = _penalty_of(parts, weights, first + k, y, x)
-                shift = c[k, y, x] - ridge * (u[k, y, x] - v[k, y, x])
-                weight = u[k, y, x] / (l1 - shift)
+                above, below = _slacks(u[k, y, x], v[k, y, x], c[k, y, x], l1, ridge)
+                weight = u[k, y, x] / above
                 if not positive:
-                    weight += v[k, y, x] / (l1 + shift)
+                    weight += v[k, y, x] / below
                 weight /= 1.0 + ridge * weight
                 out[k, y, x] = weight
                 places[y, x] += weight * squared_norms[first + k]
@@ -107,13 +121,12 @@ def pull(u, v, c, parts, weights, first, positive, affine, barrier, corrected, m
             for x in range(width):
                 l1, ridge = _penalty_of(parts, weights, first + k, y, x)
                 up, down = u[k, y, x], v[k, y, x]
-                shift = c[k, y, x] - ridge * (up - down)
-                above, below = l1 - shift, l1 + shift
-                one, other = _wanted(
-                    up, down, above, below, ridge, positive, affine[k, y, x], barrier, corrected
-                )
-                moved = _move(up, down, above, below, ridge, positive, one, other, 0.0)
-                maps[k, y, x] = moved[0] - moved[1]
+                above, below = _slacks(up, down, c[k, y, x], l1, ridge)
+                du, dv, _ = _change(
+                    up, down, above, below, ridge, positive, affine[k, y, x], barrier, corrected,
+                    0.0,
+                )  # fmt: skip
+                maps[k, y, x] = du - dv
 
 
 @jit
@@ -128,13 +141,9 @@ def limit_step(
             for x in range(width):
                 l1, ridge = _penalty_of(parts, weights, first + k, y, x)
                 up, down = u[k, y, x], v[k, y, x]
-                shift = c[k, y, x] - ridge * (up - down)
-                above, below = l1 - shift, l1 + shift
-                one, other = _wanted(
-                    up, down, above, below, ridge, positive, affine[k, y, x], barrier, corrected
-                )
-                du, dv, slack = _move(
-                    up, down, above, below, ridge, positive, one, other,
+                above, below = _slacks(up, down, c[k, y, x], l1, ridge)
+                du, dv, slack = _change(
+                    up, down, above, below, ridge, positive, affine[k, y, x], barrier, corrected,
                     np.float64(products[k, y, x]),
                 )  # fmt: skip
                 fastest = max(fastest, -du / up, -slack / above)
@@ -159,20 +168,18 @@ def advance(
                 l1, ridge = _penalty_of(parts, weights, first + k, y, x)
                 up, down = u[k, y, x], v[k, y, x]
                 if step > 0.0:
-                    shift = c[k, y, x] - ridge * (up - down)
-                    above, below = l1 - shift, l1 + shift
+                    above, below = _slacks(up, down, c[k, y, x], l1, ridge)
                     product = np.float64(products[k, y, x])
-                    one, other = _wanted(
+                    du, dv, _ = _change(
                         up, down, above, below, ridge, positive, affine[k, y, x], barrier,
-                        corrected,
+                        corrected, product,
                     )  # fmt: skip
-                    du, dv, _ = _move(up, down, above, below, ridge, positive, one, other, product)
                     up, down = up + step * du, down + step * dv
                     u[k, y, x], v[k, y, x] = up, down
                     c[k, y, x] += step * product
                 z = up - down
-                shift = c[k, y, x] - ridge * z
-                complementarity += up * (l1 - shift) + down * (l1 + shift)
+                above, below = _slacks(up, down, c[k, y, x], l1, ridge)
+                complementarity += up * above + down * below
                 cost += l1 * abs(z) + 0.5 * ridge * z * z
                 energy += ridge * z * z
                 maps[k, y, x] = z
@@ -188,6 +195,6 @@ def choose_support(u, v, c, parts, weights, first, positive, scale, chosen):
             for x in range(width):
                 l1, ridge = _penalty_of(parts, weights, first + k, y, x)
                 z = u[k, y, x] - v[k, y, x]
-                shift = c[k, y, x] - ridge * z
-                slack = l1 - shift if z > 0.0 else l1 + shift
+                above, below = _slacks(u[k, y, x], v[k, y, x], c[k, y, x], l1, ridge)
+                slack = above if z > 0.0 else below
                 chosen[k, y, x] = abs(z) * l1 > scale * slack

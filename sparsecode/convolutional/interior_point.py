@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import prod, sqrt
+from math import isfinite, prod, sqrt
 from typing import Any
 
 import numpy as np
@@ -131,7 +131,7 @@ def interior_point(
     transforms = Transforms(problem, np.float64 if wide else problem.X.dtype)
 
     def kernel(sample: Sample) -> None:
-        if not keep_silent(sample):
+        if not keep_silent(sample) and isfinite(sample.energy):
             _Path(MapWork(transforms, sample)).run(problem.max_iter)
 
     return problem.solve(kernel)
@@ -150,6 +150,7 @@ class _Path:
         self.affine, self.products = (np.zeros(shape, self.weights.dtype) for _ in range(2))
         self.n_halves = prod(shape) * (1 if work.positive else 2)
         self.best_dual_value, self.best_objective = -np.inf, np.inf
+        self.best_code = work.sample.units, work.sample.values
 
     def run(self, max_iter: int) -> None:
         """Take Newton steps until a code of few units meets the tolerance."""
@@ -158,9 +159,9 @@ class _Path:
         near = max(EARLY * work.goal, LOOSE * work.sample.energy)
         reached, since = np.inf, 0
         for n_iter in range(max_iter + 1):
-            last = n_iter == max_iter or since > PATIENCE
+            last = n_iter == max_iter or since > PATIENCE or not isfinite(self.objective)
             if last or self.objective - self.best_dual_value <= near:
-                self._hand_over(n_iter)
+                self._settle(n_iter)
                 gap = self.best_objective - self.best_dual_value
                 reached, since = (gap, 0) if gap < reached else (reached, since + 1)
             if last or reached <= work.goal:
@@ -379,8 +380,8 @@ class _Path:
         height, width = transforms.domain
         return transforms.image(sums)[:, :height, :width].astype(np.float64)
 
-    def _hand_over(self, n_iter: int) -> None:
-        """Keep few units of small slacks, their values settled; return the objective."""
+    def _settle(self, n_iter: int) -> None:
+        """Choose few units of small slacks and settle their values; keep the best code."""
         work, sample = self.work, self.work.sample
         mean = float(np.abs(self.u - self.v).sum()) / self.signal.size
         for share in GENEROSITY:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import textwrap
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import partial
 from numbers import Integral
@@ -275,14 +276,14 @@ class Stored(TransformerMixin, BaseEstimator):
         return tags
 
 
-class Coder(ClassNamePrefixFeaturesOutMixin, Stored):
+class Coder(ClassNamePrefixFeaturesOutMixin, Stored, ABC):
     """An estimator that codes rows with atoms; a subclass says which."""
 
     _fitted: tuple[str, ...] = (*Stored._fitted, "feature_names_in_", "_sklearn_output_config")
 
+    @abstractmethod
     def _atoms(self) -> Any:
         """Return the dictionary to code with, shape (n_atoms, n_features)."""
-        raise NotImplementedError
 
     @property
     def _n_features_out(self) -> int:

@@ -232,3 +232,11 @@ def test_float32_atoms_may_be_tiny_or_huge(size, problem):
     scaled = (dictionary * size).astype(np.float32)
     result = interior_point(X, scaled, "l1", alpha_ratio=0.1, tol=1e-3)
     assert result.converged.all()
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered", "ignore:invalid value encountered")
+def test_signals_of_infinite_energy_are_not_said_to_converge(problem):
+    X, dictionary = problem(n_samples=1)
+    with pytest.warns(ConvergenceWarning, match="1 of 1 samples did not converge"):
+        result = interior_point(1e160 * X, dictionary, "l1", alpha_ratio=0.1)
+    assert not result.converged.any()
