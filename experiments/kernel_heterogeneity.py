@@ -54,9 +54,9 @@ class Config:
     crop_size: int = 128
     n_crops: int = 32
     n_certified: int = 8
-    tol: float = 1e-3
+    tol: float = 1e-6
     max_iter: int = 100
-    n_removing: int = 150
+    n_removing: int = 50
     n_steps: int = 300
     learning_size: int = 64
     learning_tol: float = 1e-2
@@ -97,7 +97,7 @@ class Config:
     title="Kernels of one and of many bandwidths",
     cites=("doi:10.1088/2634-4386/ad5d0f",),
     smoke=dict(
-        crop_size=24, n_crops=2, n_certified=2, max_iter=5, n_removing=5, n_steps=3,
+        crop_size=24, n_crops=2, n_certified=2, tol=1e-3, max_iter=5, n_removing=5, n_steps=3,
         learning_size=32, learning_tol=5e-2, learning_sweeps=20, n_learning_seeds=1, n_fits=6,
         course=(20,), n_course=1,
     ),

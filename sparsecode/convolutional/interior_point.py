@@ -9,6 +9,7 @@ import numpy as np
 from scipy import fft
 from scipy.sparse.linalg import LinearOperator, cg
 
+from sparsecode.convolutional._band import Band
 from sparsecode.convolutional._barrier_kernels import (
     advance,
     choose_support,
@@ -38,7 +39,7 @@ __all__ = ["interior_point"]
 FLOAT32_TOL = 1e-4
 FLOAT32_NORMS = 1e-6, 1e6
 #: Part of the way to the boundary that is gone at most.
-CLOSENESS = 0.99
+CLOSENESS = 0.95
 #: Part of the complementarity that the residual of a Newton system may add to the duality gap.
 INEXACTNESS = 0.3
 #: Largest residual of a Newton system, in units of its right side.
@@ -47,6 +48,10 @@ COARSEST = 0.1
 AFFINE_SHARE = 0.3
 #: Iterations of conjugate gradients on one Newton system, at most.
 MOST_INNER = 1000
+#: Multiplications of a factorisation that take as long as one unit's share of such an iteration.
+UNIT_COST = 100
+#: Numbers that factors may hold: 1 GiB.
+MOST_FACTORS = 2**27
 #: Size of both halves of an idle code at the start, in units of the mean code, at the usual l1
 #: weight; elsewhere it is inverse to that.
 OFFSET = 0.1
@@ -112,12 +117,13 @@ def interior_point(
     gradients, as in Kim, Koh, Lustig, Boyd & Gorinevsky 2007 (IEEE J. Sel. Top. Signal Process. 1,
     606-617): the preconditioner is the mean of W at each atom, frequency by frequency, between
     scalings by the weight around each place; a system's residual is allowed to add a small part to
-    the duality gap. In the end units whose slack is small join the support, coordinate descent
-    settles their values, and the gap is certified with the best dual point of the path. There is no
-    warm start: paths begin inside. The Newton systems grow singular along the path, so that gaps
-    much below 1e-4 may be out of reach; then the best code is returned, with a warning. `n_iter`
-    counts Newton steps. Held for each atom are its spectrum and six dense maps, three of them in
-    float64; all of them if `tol` is below 1e-4.
+    the duality gap. The systems grow singular along the path: once this takes longer than to
+    factorise them, by blocks of rows, that is done instead, for signals whose factors are no larger
+    than 1 GiB; for larger ones gaps much below 1e-4 may be out of reach, and the best code is
+    returned, with a warning. In the end units whose slack is small join the support, coordinate
+    descent settles their values, and the gap is certified with the best dual point of the path.
+    There is no warm start: paths begin inside. `n_iter` counts Newton steps. Held for each atom are
+    its spectrum and six dense maps, three of them in float64; all of them if `tol` is below 1e-4.
     """
     problem = ConvProblem(
         X, dictionary, penalty,
@@ -148,6 +154,11 @@ class _Path:
         self.u, self.v, self.c = (np.zeros(shape) for _ in range(3))
         self.weights = np.zeros((shape[0], *transforms.shape), transforms.kernels.dtype)
         self.affine, self.products = (np.zeros(shape, self.weights.dtype) for _ in range(2))
+        self.n_inner, self.is_factorised = 0, False
+        self.band = Band(
+            transforms.kernels, transforms.domain, work.sample.problem.geometry.is_circular,
+            work.n_threads,
+        )  # fmt: skip
         self.n_halves = prod(shape) * (1 if work.positive else 2)
         self.best_dual_value, self.best_objective = -np.inf, np.inf
         self.best_code = work.sample.units, work.sample.values
@@ -235,7 +246,24 @@ class _Path:
             return places, np.concatenate(sums)
 
         places, sums = zip(*work.map_groups(weigh_atoms))
+        self._factorise()
+        if self.is_factorised:
+            return
         self._precondition(np.sum(places, axis=0), np.concatenate(sums) / (height * width))
+
+    def _factorise(self) -> None:
+        """Factorise the system, once its predecessors took as long with conjugate gradients."""
+        band = self.band
+        cost = self.n_inner * UNIT_COST * self.weights.size
+        self.n_inner = 0
+        if not self.is_factorised:
+            self.is_factorised = cost > band.n_operations and band.n_entries <= MOST_FACTORS
+        if self.is_factorised:
+            height, width = self.transforms.maps
+            try:
+                band.factorise(self.weights[:, :height, :width])
+            except np.linalg.LinAlgError:
+                self.is_factorised = False
 
     def _precondition(self, places: np.ndarray, means: np.ndarray) -> None:
         """Prepare the preconditioner from sums of weights over atoms, and means over places."""
@@ -259,6 +287,7 @@ class _Path:
         height, width = transforms.domain
 
         def multiply(flat: np.ndarray) -> np.ndarray:
+            self.n_inner += 1
             image = flat.reshape(shape)
             spectrum = transforms.spectrum(image.astype(self.weights.dtype))
 
@@ -274,6 +303,8 @@ class _Path:
             return (image + transforms.image(sums)[:, :height, :width]).reshape(-1)
 
         def precondition(flat: np.ndarray) -> np.ndarray:
+            if self.is_factorised:
+                return self.band.solve(flat.reshape(shape)).reshape(-1)
             spectrum = fft.rfft2(self.scaling * flat.reshape(shape), transforms.shape)
             spectrum = np.einsum("dcyx,cyx->dyx", self.inverse, spectrum)
             image = fft.irfft2(spectrum, transforms.shape)[:, :height, :width]

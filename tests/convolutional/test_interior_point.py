@@ -1,6 +1,6 @@
 """The interior-point method on maps, against plain solvers on the explicit dictionary."""
 
-from contextlib import nullcontext
+import importlib
 
 import numpy as np
 import pytest
@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 
 from sparsecode.convolutional import _fourier, greedy_cd, interior_point
+from sparsecode.convolutional._band import Band
 from sparsecode.convolutional._problem import ConvProblem
 from sparsecode.penalties import L0, L1, ElasticNet
 from sparsecode.solvers import feature_sign
 
 BOUNDARIES = ("circular", "zero", "valid")
 TOL = 1e-5
+MODULE = importlib.import_module("sparsecode.convolutional.interior_point")
 
 pytestmark = pytest.mark.filterwarnings("ignore:alpha is so small that the codes are dense")
 
@@ -219,10 +221,10 @@ def test_a_smaller_tolerance_gives_no_worse_a_code():
     X = rng.normal(size=(1, 1, 16, 16))
     y, x = np.mgrid[-3:4, -3:4]
     bank = np.exp(-(y**2 + x**2) / (2.0 * np.arange(0.6, 2.0, 0.3)[:, None, None] ** 2))[:, None]
-    gaps = []
-    for tol in (1e-3, 1e-5, 1e-9):
-        with pytest.warns() if tol == 1e-9 else nullcontext():
-            gaps.append(interior_point(X, bank, "l1", alpha_ratio=1e-3, tol=tol).certificate[0])
+    tolerances = 1e-3, 1e-5, 1e-9
+    results = [interior_point(X, bank, "l1", alpha_ratio=1e-3, tol=tol) for tol in tolerances]
+    gaps = [result.certificate[0] for result in results]
+    assert all(result.converged.all() for result in results)
     assert gaps[0] >= gaps[1] >= gaps[2] * (1 - 1e-6)
 
 
@@ -240,3 +242,46 @@ def test_signals_of_infinite_energy_are_not_said_to_converge(problem):
     with pytest.warns(ConvergenceWarning, match="1 of 1 samples did not converge"):
         result = interior_point(1e160 * X, dictionary, "l1", alpha_ratio=0.1)
     assert not result.converged.any()
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize(("n_axes", "n_channels"), [(1, 2), (2, 1), (2, 2)])
+def test_factorised_systems_lead_to_small_gaps(
+    boundary, n_axes, n_channels, problem, plain, always_factorised
+):
+    X, dictionary = problem(n_axes, n_channels, n_samples=1)
+    result = interior_point(X, dictionary, L1(0.01), boundary=boundary, tol=1e-9)
+    expected = feature_sign(*plain(X, dictionary, boundary), L1(0.01), tol=1e-12)
+    assert result.converged.all()
+    assert always_factorised
+    np.testing.assert_allclose(result.objective, expected.objective, rtol=1e-8)
+
+
+def test_systems_that_cannot_be_factorised_are_iterated(problem, always_factorised, monkeypatch):
+    def refuse(self, weights):
+        raise np.linalg.LinAlgError
+
+    X, dictionary = problem(n_samples=1)
+    monkeypatch.setattr(Band, "factorise", refuse)
+    assert interior_point(X, dictionary, L1(0.01), tol=TOL).converged.all()
+
+
+def test_factors_that_are_too_large_are_not_made(problem, always_factorised, monkeypatch):
+    X, dictionary = problem(n_samples=1)
+    monkeypatch.setattr(MODULE, "MOST_FACTORS", 0)
+    assert interior_point(X, dictionary, L1(0.01), tol=TOL).converged.all()
+    assert not always_factorised
+
+
+@pytest.fixture
+def always_factorised(monkeypatch):
+    """Factorise every system but a path's first; yield the shapes of the weights."""
+    made = []
+
+    def factorise(self, weights, original=Band.factorise):
+        made.append(weights.shape)
+        original(self, weights)
+
+    monkeypatch.setattr(Band, "factorise", factorise)
+    monkeypatch.setattr(MODULE, "UNIT_COST", 1e12)
+    return made
