@@ -172,6 +172,35 @@ API = (
             "Constants": ("COLORS", "MARKERS"),
         },
     ),
+    Section(
+        "sdr.theory",
+        "Theory of sparse patterns",
+        {
+            "One segment": (
+                "any_false_positive",
+                "false_negative",
+                "false_positive",
+                "false_positive_single_term",
+                "overlap_probability",
+                "overlap_set_size",
+            ),
+            "Unions": (
+                "bloom_false_positive",
+                "union_false_positive",
+                "union_size",
+                "union_size_distribution",
+                "unset_probability",
+            ),
+            "Sequences": (
+                "cell_false_positive",
+                "prediction_accuracy",
+                "prediction_jaccard",
+                "segments_per_cell",
+            ),
+            "Real-valued vectors": ("ScalarEstimate", "scalar_false_positive"),
+            "Design": ("SegmentDesign", "design_segment", "largest_union", "threshold_range"),
+        },
+    ),
     Section("sparsecode.cli", "The command", {"Entry": ("main",)}),
     Section("sparsecode", "The installation", {"Report": ("show_versions",)}),
 )
