@@ -34,7 +34,19 @@ API = (
         "Sparse codes",
         {
             "The code": ("SparseCode",),
-            "Operations": ("intersection", "jaccard", "overlap", "top_k", "union"),
+            "Operations": (
+                "concatenate_units",
+                "coordinates",
+                "difference",
+                "intersection",
+                "jaccard",
+                "overlap",
+                "reshape",
+                "symmetric_difference",
+                "top_k",
+                "union",
+            ),
+            "Search": ("OverlapIndex", "Matches"),
             "Dictionaries": (
                 "babel",
                 "coherence",
@@ -173,6 +185,15 @@ API = (
         },
     ),
     Section(
+        "sdr",
+        "Sparse distributed representations",
+        {
+            "Spaces": ("Metrics", "SDRSpace", "Spread"),
+            "Dendrites": ("SegmentBank",),
+            "Sequences": ("Segments", "SpatialPooler", "Step", "TemporalMemory", "Trace"),
+        },
+    ),
+    Section(
         "sdr.theory",
         "Theory of sparse patterns",
         {
@@ -199,6 +220,33 @@ API = (
             ),
             "Real-valued vectors": ("ScalarEstimate", "scalar_false_positive"),
             "Design": ("SegmentDesign", "design_segment", "largest_union", "threshold_range"),
+        },
+    ),
+    Section(
+        "sdr.simulation",
+        "Segments and inputs, drawn",
+        {
+            "Errors": (
+                "simulate_false_negatives",
+                "simulate_false_positives",
+                "simulate_union",
+            ),
+            "Counts": ("ErrorCounts", "UnionCounts"),
+        },
+    ),
+    Section(
+        "sdr.spiking",
+        "Spiking dendrites",
+        {
+            "Cells": ("EventPlateau", "NMDADendrite", "ThreeCompartment"),
+            "Simulation": ("DendriteTrials", "InputSpikes", "draw_spikes", "simulate_dendrites"),
+            "Thresholds": (
+                "PsychometricCurve",
+                "ThresholdFit",
+                "fit_threshold",
+                "psychometric_curve",
+            ),
+            "Recognition": ("Recognition", "draw_noisy", "draw_strangers", "recognise"),
         },
     ),
     Section("sparsecode.cli", "The command", {"Entry": ("main",)}),

@@ -6,6 +6,25 @@ __distribution__ = "sparsecode"
 
 require_own(__name__)
 
-from sdr import theory  # noqa: E402 - after it is clear that this package is ours
+# ruff: noqa: E402 - what follows must know that this package is ours
+from sdr import simulation, spiking, theory
+from sdr.dendrites import SegmentBank
+from sdr.metrics import Metrics, Spread
+from sdr.pooling import SpatialPooler
+from sdr.space import SDRSpace
+from sdr.temporal import Segments, Step, TemporalMemory, Trace
 
-__all__ = ["theory"]
+__all__ = [
+    "Metrics",
+    "SDRSpace",
+    "SegmentBank",
+    "Segments",
+    "SpatialPooler",
+    "Spread",
+    "Step",
+    "TemporalMemory",
+    "Trace",
+    "simulation",
+    "spiking",
+    "theory",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import inspect
 import logging
@@ -15,12 +16,25 @@ from typing import Any
 import numba
 from numba import prange
 from numba.core.caching import FunctionCache
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
+from numba.core.registry import CPUDispatcher
+from numba.core.types import IntegerLiteral, unliteral
+from numba.extending import overload as numba_overload
 from threadpoolctl import ThreadpoolController
 
 from sparsecode._cache import kernel_folder
 from sparsecode._validation import check_count
 
-__all__ = ["available_threads", "jit", "parallel_jit", "prange", "source_hash", "threads"]
+__all__ = [
+    "available_threads",
+    "jit",
+    "overload",
+    "parallel_jit",
+    "prange",
+    "source_hash",
+    "threads",
+]
 
 
 @cache
@@ -95,15 +109,103 @@ def _can_be_kept(types: Any) -> bool:
     return all(source_hash(struct) is not None for struct in _structs(types))
 
 
+class _InnerLibrary(JITCodeLibrary):
+    """Code that is optimised and made machine code only within what calls it."""
+
+    def finalize(self) -> None:
+        """Gather the code of all that is called, and leave the rest to the caller."""
+        self._raise_if_finalized()
+        for library in dict.fromkeys(self._linking_libraries):
+            self._reload_init.update(library._reload_init)
+            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+
+class _InnerCompiler(Compiler):
+    """Compile what only kernels call.
+
+    Numba would make every kernel a library of its own, callable from Python and from C, and also
+    copy it into its callers: two thirds of the time of compilation.
+    """
+
+    def compile_extra(self, function: Callable) -> Any:
+        state = self.state
+        state.flags.no_compile = True
+        state.flags.no_cpython_wrapper = True
+        state.flags.no_cfunc_wrapper = True
+        state.library = _InnerLibrary(state.targetctx.codegen(), function.__qualname__)
+        # Numba asks for a builtin function here, and finds the code by its identity
+        result = super().compile_extra(function)._replace(entry_point=object().__sizeof__)
+        state.targetctx.insert_user_function(result.entry_point, result.fndesc, [result.library])
+        return result
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Pause the collection of garbage, for the compiler's many objects live until it is done."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+class _EntryCompiler(Compiler):
+    """Compile what Python calls, with all that it calls in turn."""
+
+    def compile_extra(self, function: Callable) -> Any:
+        with _uncollected():
+            result = super().compile_extra(function)
+        for environment in result._find_referenced_environments():  # as for kernels from disk
+            result.library.codegen.set_env(environment.env_name, environment)
+        return result
+
+
+def _plain(given: Any) -> Any:
+    return unliteral(given) if isinstance(given, IntegerLiteral) else given
+
+
+class _Kernel(CPUDispatcher):
+    """A kernel for Python; other kernels are handed another form of it."""
+
+    def __init__(
+        self,
+        py_func: Callable,
+        locals: Any = None,
+        targetoptions: Any = None,
+        pipeline_class: type = _EntryCompiler,
+    ) -> None:
+        super().__init__(py_func, locals, targetoptions, pipeline_class=pipeline_class)
+        self.inner = CPUDispatcher(py_func, locals, targetoptions, pipeline_class=_InnerCompiler)
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        """Type a call from a kernel, of integers by their type and not by their value."""
+        return self.inner.get_call_template([_plain(given) for given in args], kws)
+
+    def get_overload(self, sig: Any) -> Any:
+        """Find the code for a call from a kernel."""
+        return self.inner.get_overload(sig)
+
+
 def jit(function: Callable | None = None, **options: Any) -> Any:
     """Compile a kernel. Compiled code is kept on disk, so that it is paid for once."""
     if function is None:
         return partial(jit, **options)
-    kernel: Any = numba.njit(function, nogil=True, error_model="numpy", **options)
-    if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
-        kernel._cache = _KernelCache(function)
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return function
+    fixed = {"nopython": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+    kernel: Any = _Kernel(function, targetoptions=fixed | options)
+    kernel._cache = _KernelCache(function)
     return kernel
 
+
+_INNER: Any = {"pipeline_class": _InnerCompiler}
+
+#: Give a function another body in kernels: ``numba.extending.overload``, compiled like a kernel.
+overload = partial(numba_overload, jit_options=_INNER)
 
 #: Compile a kernel whose iterations go over a whole batch, with ``prange`` over samples. All others
 #: are compiled in half the time and run side by side in :mod:`sparsecode._parallel`.

@@ -15,8 +15,9 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic as numba_intrinsic
-from numba.extending import overload
 from numba.np.arrayobj import make_array
+
+from sparsecode._jit import overload
 
 __all__ = [
     "above",

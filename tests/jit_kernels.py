@@ -1,6 +1,6 @@
-"""A parallel kernel whose result is known."""
+"""Kernels whose results are known."""
 
-from sparsecode._jit import parallel_jit, prange
+from sparsecode._jit import jit, parallel_jit, prange
 
 
 @parallel_jit
@@ -12,3 +12,20 @@ def sum_rows(table, sums):
             for j in range(table.shape[1]):
                 total += table[i, j]
         sums[i] = total / 200
+
+
+@jit
+def add(table, first, amount):
+    """Add to all rows from `first` on."""
+    if first >= table.shape[0]:
+        raise IndexError("no such row", first)
+    for i in range(first, table.shape[0]):
+        for j in range(table.shape[1]):
+            table[i, j] += amount
+
+
+@jit
+def add_twice(table, first):
+    """Add 1 to every row, and 2 to those from `first` on."""
+    add(table, 0, 1.0)
+    add(table, first, 2.0)

@@ -1,6 +1,7 @@
-"""Threads are limited and given back; kernels on disk follow their sources."""
+"""Threads are limited and given back; kernels follow their sources and call each other."""
 
 import os
+import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 import pytest
-from jit_kernels import sum_rows
+from jit_kernels import add, add_twice, sum_rows
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from sparsecode import _jit
@@ -142,6 +143,47 @@ for caller in callers:
 for caller in callers:
     caller.join()
 print(numba.threading_layer(), len(finished))
+"""
+
+
+class TestKernelsWithinKernels:
+    def test_python_and_kernels_may_call_the_same_kernel(self):
+        table = np.zeros((3, 2))
+        add_twice(table, 2)
+        np.testing.assert_array_equal(table, [[1.0, 1.0], [1.0, 1.0], [3.0, 3.0]])
+        add(table, 0, -1.0)
+        np.testing.assert_array_equal(table, [[0.0, 0.0], [0.0, 0.0], [2.0, 2.0]])
+
+    def test_an_error_reaches_python_from_within(self):
+        for _ in range(2):
+            with pytest.raises(IndexError, match=r"no such row.*5"):
+                add_twice(np.zeros((3, 2)), 5)
+
+    @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
+    def test_only_what_python_calls_is_made_machine_code(self, tmp_path):
+        cache = {"NUMBA_CACHE_DIR": str(tmp_path)}
+        assert run_python(WITHIN, **cache).split() == ["6.0", "0", "1", "0", "0", "True"]
+        kept = list(tmp_path.rglob("*.nbc"))
+        assert [path.name.startswith("jit_kernels.add_twice-") for path in kept] == [True]
+        assert run_python(WITHIN, **cache).split() == ["6.0", "0", "0", "1", "0", "True"]
+
+    def test_a_kernel_can_be_sent_to_another_process(self):
+        table = np.zeros((3, 2))
+        pickle.loads(pickle.dumps(add_twice))(table, 2)
+        assert table.sum() == 10.0
+
+
+#: What is compiled for Python and for other kernels, and whether it came from disk.
+WITHIN = """
+import gc
+import numpy as np
+from jit_kernels import add, add_twice
+
+table = np.zeros((1, 2))
+add_twice(table, 0)
+hits = sum(add_twice.stats.cache_hits.values())
+print(table.sum(), len(add.overloads), len(add.inner.overloads), hits,
+      len(add_twice.inner.overloads), gc.isenabled())
 """
 
 

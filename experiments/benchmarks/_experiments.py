@@ -15,7 +15,7 @@ from sparsecode.core.rng import Streams
 
 __all__ = ["BENCHMARKS", "make"]
 
-BENCHMARKS = ("lasso", "pursuit", "nonconvex", "learning", "convolutional")
+BENCHMARKS = ("lasso", "pursuit", "nonconvex", "learning", "convolutional", "sdr_overlap")
 
 
 def make(benchmark: str) -> Experiment:

@@ -12,8 +12,8 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import overload
 
+from sparsecode._jit import overload
 from sparsecode._simd import _INT, _arrays, _at, _row_length, _Vectors, intrinsic
 
 __all__ = ["subtract_window", "window_dot"]

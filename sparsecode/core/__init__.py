@@ -12,6 +12,7 @@ from sparsecode.core.dictionary import (
     reconstruct,
     reconstruct_tiles,
 )
+from sparsecode.core.index import Matches, OverlapIndex
 from sparsecode.core.io import (
     atomic_path,
     load_arrays,
@@ -23,16 +24,32 @@ from sparsecode.core.io import (
     save_json,
     write_bytes,
 )
-from sparsecode.core.ops import intersection, jaccard, overlap, top_k, union
+from sparsecode.core.ops import (
+    concatenate_units,
+    coordinates,
+    difference,
+    intersection,
+    jaccard,
+    overlap,
+    reshape,
+    symmetric_difference,
+    top_k,
+    union,
+)
 from sparsecode.core.rng import Streams
 
 __all__ = [
     "Match",
+    "Matches",
+    "OverlapIndex",
     "SparseCode",
     "Streams",
     "atomic_path",
     "babel",
     "coherence",
+    "concatenate_units",
+    "coordinates",
+    "difference",
     "gram",
     "intersection",
     "jaccard",
@@ -46,9 +63,11 @@ __all__ = [
     "overlap",
     "reconstruct",
     "reconstruct_tiles",
+    "reshape",
     "save_arrays",
     "save_code",
     "save_json",
+    "symmetric_difference",
     "top_k",
     "union",
     "write_bytes",

@@ -46,17 +46,19 @@ def mark_top_k(indptr, magnitudes, k, keep):
 
 
 @jit
-def count_overlaps(indptr, indices, postings_indptr, postings, overlaps):
-    """Count shared units of each row with every sample of the posting lists.
+def count_postings(indptr, indices, starts, rows, n_rows, counts, first, stride):
+    """Count the units that each row shares with `n_rows` others, which are listed unit by unit.
 
-    ``postings[postings_indptr[j]:postings_indptr[j + 1]]`` lists the samples in which unit ``j``
-    is active; `overlaps` (n_rows, n_posted samples) arrives as zeros.
+    ``rows[starts[j]:starts[j + 1]]`` are those in which unit ``j`` is active. `counts` is flat:
+    those of row ``i`` begin at ``first + i * stride``.
     """
     for i in range(indptr.size - 1):
+        mine = counts[first + i * stride :][:n_rows]
+        mine[:] = 0
         for p in range(indptr[i], indptr[i + 1]):
             unit = indices[p]
-            for q in range(postings_indptr[unit], postings_indptr[unit + 1]):
-                overlaps[i, postings[q]] += 1
+            for q in range(starts[unit], starts[unit + 1]):
+                mine[rows[q]] += 1
 
 
 @jit

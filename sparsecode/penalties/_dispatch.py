@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 from numba import types
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic
 
-from sparsecode._jit import jit, source_hash
+from sparsecode._jit import jit, overload, source_hash
 from sparsecode._validation import check_numbers, check_option, check_positive
 
 __all__ = [

@@ -14,9 +14,9 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import overload
 
 from sparsecode import _simd
+from sparsecode._jit import overload
 from sparsecode._simd import _INT, _arrays, _at, _row_length, intrinsic
 from sparsecode.solvers import _pursuit_simd
 

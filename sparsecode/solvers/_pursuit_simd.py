@@ -12,10 +12,10 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import overload
 from numba.np.arrayobj import make_array
 
 from sparsecode import _simd
+from sparsecode._jit import overload
 from sparsecode._simd import BYTES, _arrays, _at, intrinsic
 
 __all__ = ["best_correlated", "best_decrease", "strip_width"]

@@ -230,13 +230,19 @@ def _best_exchange(state, size, margin):
 
 
 @jit
-def _invert(gram, members, novelty, state):
-    """Write G_SS^-1 for `members` into the state; say whether they are independent.
+def _list(indices, state):
+    """Make a sample's given support the members."""
+    for a in range(indices.size):
+        state.members[a] = indices[a]
+
+
+@jit
+def _invert(gram, size, novelty, state):
+    """Write G_SS^-1 for the members into the state; say whether they are independent.
 
     Of the energy of each, more than `novelty` must be left beside those before it.
     """
-    size = members.size
-    inverse = state.inverse
+    members, inverse = state.members, state.inverse
     for a in range(size):
         for b in range(size):
             inverse[a, b] = gram[members[a], members[b]]
@@ -257,12 +263,11 @@ def _invert(gram, members, novelty, state):
 
 
 @jit
-def _settle(projection, matrix, rows, members, state):
-    """Take a whole support at once, whose Gram rows are some rows of a matrix."""
-    size = members.size
+def _settle(projection, matrix, rows, size, state):
+    """Take all members at once, whose Gram rows are some rows of a matrix."""
     energies, codes, correlation = state.energies, state.codes, state.correlation
+    members = state.members
     for a in range(size):
-        state.members[a] = members[a]
         amount = 0.0
         for b in range(size):
             amount += state.inverse[a, b] * projection[members[b]]
@@ -298,10 +303,9 @@ def _best_step(size, n_nonzero, swaps, margin, state):
 @jit
 def _renew(projection, gram, size, state):
     """Compute everything anew from the support, without the rounding of the way to it."""
-    members = state.members[:size]
-    if _invert(gram, members, ROUNDING * np.finfo(state.row.dtype).eps, state):
+    if _invert(gram, size, ROUNDING * np.finfo(state.row.dtype).eps, state):
         _begin(projection, state)
-        _settle(projection, gram, members, members, state)
+        _settle(projection, gram, state.members, size, state)
 
 
 @jit
@@ -394,8 +398,9 @@ def replacement_tile(
             )  # fmt: skip
         waiting = indices[i, :size]
         _begin(projections[i], state)
-        if _invert(gram, waiting, _novelty(state), state):
-            _settle(projections[i], gram, waiting, waiting, state)
+        _list(waiting, state)
+        if _invert(gram, size, _novelty(state), state):
+            _settle(projections[i], gram, state.members, size, state)
             waiting = waiting[:0]
         else:
             size = 0
@@ -412,7 +417,7 @@ def replacement_tile(
         )
         n_iter[i] += used
         if used > FEW:
-            _invert(gram, state.members[:size], 0.0, state)
+            _invert(gram, size, 0.0, state)
         _refine(projections[i], gram, size, state)
         if not _cost(projections[i], gram, size, state) <= 0.0:  # rounding: better no swaps
             size = pursue(
@@ -449,12 +454,12 @@ def replacement_stationary_tile(
             continue
         _begin(projections[i], state)
         size = last - first
-        members = indices[first:last]
-        if not _invert(gram, members, 1e-3 * NOVELTY, state):
+        _list(indices[first:last], state)
+        if not _invert(gram, size, 1e-3 * NOVELTY, state):
             stationary[i] = False
             continue
-        matrix, chosen = in_float64(gram, members, rows, state.slots)
-        _settle(projections[i], matrix, chosen, members, state)
+        matrix, chosen = in_float64(gram, state.members[:size], rows, state.slots)
+        _settle(projections[i], matrix, chosen, size, state)
         margin = 2.0 * tol * energies[i]
         stationary[i] = (
             _best_removal(state, size, margin) < 0

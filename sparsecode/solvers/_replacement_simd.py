@@ -10,9 +10,9 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import overload
 from numba.np.arrayobj import make_array
 
+from sparsecode._jit import overload
 from sparsecode._row_kernels import copy_row
 from sparsecode._simd import _INT, _arrays, _at, _row_length, intrinsic
 from sparsecode.solvers._pursuit_simd import _Vectors

@@ -5,7 +5,19 @@ from hypothesis import strategies as st
 from scipy import sparse
 from strategies import code_pairs, codes
 
-from sparsecode.core import SparseCode, intersection, jaccard, overlap, top_k, union
+from sparsecode.core import (
+    SparseCode,
+    concatenate_units,
+    coordinates,
+    difference,
+    intersection,
+    jaccard,
+    overlap,
+    reshape,
+    symmetric_difference,
+    top_k,
+    union,
+)
 
 
 def supports(code):
@@ -43,7 +55,12 @@ def test_jaccard_is_shared_over_either(pair):
 @given(code_pairs(same_length=True))
 def test_union_and_intersection_row_by_row(pair):
     a, b = pair
-    for operation, on_sets in ((union, set.__or__), (intersection, set.__and__)):
+    for operation, on_sets in (
+        (union, set.__or__),
+        (intersection, set.__and__),
+        (difference, set.__sub__),
+        (symmetric_difference, set.__xor__),
+    ):
         found = operation(a, b)
         assert found.is_binary
         assert found.unit_shape == a.unit_shape
@@ -93,7 +110,50 @@ def test_large_batches_agree_with_scipy_for_any_number_of_threads():
         np.testing.assert_array_equal(overlap(a, b, n_threads=n_threads), wanted)
 
 
-@pytest.mark.parametrize("operation", [overlap, jaccard, union, intersection])
+@given(codes(), st.data())
+def test_units_keep_their_places_in_another_shape(code, data):
+    for axis, places in enumerate(coordinates(code)):
+        np.testing.assert_array_equal(places, np.nonzero(code.to_dense())[axis])
+    flat = reshape(code, code.n_units)
+    np.testing.assert_array_equal(flat.to_dense(), code.to_dense().reshape(code.shape))
+    assert reshape(flat, code.unit_shape) == code
+    with pytest.raises(ValueError, match=f"must hold the {code.n_units} units of the code"):
+        reshape(code, (code.n_units, 2))
+
+
+@given(codes(), st.data())
+def test_units_are_concatenated_along_any_axis(code, data):
+    axis = data.draw(st.integers(-len(code.unit_shape), len(code.unit_shape) - 1))
+    shape = list(code.unit_shape)
+    shape[axis] = data.draw(st.integers(1, 3))
+    dtype = None if code.is_binary else code.dtype.type
+    other = data.draw(codes(len(code), tuple(shape), code.is_binary, dtype))
+    joined = concatenate_units([code, other, code], axis=axis)
+    parts = [one.to_dense() for one in (code, other, code)]
+    wanted = np.concatenate(parts, axis=axis + 1 if axis >= 0 else axis)
+    assert joined == SparseCode.from_dense(wanted)
+    assert concatenate_units([code], axis=axis) == code
+
+
+def test_what_cannot_be_concatenated():
+    code = SparseCode.from_indices([[0], [3]], (2, 2))
+    with pytest.raises(ValueError, match="at least one SparseCode"):
+        concatenate_units([])
+    with pytest.raises(ValueError, match="axis must lie between -2 and 1; got 2"):
+        concatenate_units([code, code], axis=2)
+    for other in (
+        code[:1],
+        SparseCode.from_dense(np.ones((2, 2, 2))),
+        SparseCode.from_indices([[0], [3]], (2, 3)),
+        SparseCode.from_indices([[0], [3]], 4),
+    ):
+        with pytest.raises(ValueError, match="as many samples, one unit_shape but for the axis"):
+            concatenate_units([code, other])
+
+
+@pytest.mark.parametrize(
+    "operation", [overlap, jaccard, union, intersection, difference, symmetric_difference]
+)
 def test_pairs_are_checked(operation):
     code = SparseCode.from_indices([[0], [1]], 4)
     with pytest.raises(ValueError, match=r"share one unit_shape; got \(4,\) and \(2, 2\)"):

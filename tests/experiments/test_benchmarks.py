@@ -32,8 +32,9 @@ FILES = {
 }
 
 
-def problem(benchmark, dataset="natural_images", **parameters):
+def problem(benchmark, dataset=None, **parameters):
     """Return a small objective, with its data, or the reason why there is none."""
+    dataset = dataset or ("sdrs" if benchmark == "sdr_overlap" else "natural_images")
     make_dataset = _race.load(benchmark, "Dataset", dataset)
     data = make_dataset.get_instance(**make_dataset.test_config).get_data()
     make_objective = _race.load(benchmark, "Objective")
@@ -94,6 +95,8 @@ def test_every_dataset_gives_what_the_objective_takes(benchmark, tmp_path, monke
         found = problem(benchmark, name)
         if name == "olshausen_field":
             assert found == "the images of Olshausen and Field are not there"
+        elif name == "sdrs":
+            assert (found.X.unit_shape, len(found.X)) == (found.stored.unit_shape, 5)
         else:
             if benchmark != "convolutional":  # whose samples are photographs
                 assert np.allclose(np.linalg.norm(found.X, axis=1), 1.0)
@@ -395,7 +398,7 @@ def test_a_record_is_run_kept_and_drawn(benchmark, tmp_path):
     record = one.run(one.config("smoke", n_rounds=1), results=tmp_path)
     rows = list(record.table.rows())
     needed = {"lasso": "celer", "pursuit": "sklearn", "nonconvex": "skglm", "learning": "spams"}
-    needed["convolutional"] = "sparsecode"
+    needed["convolutional"] = needed["sdr_overlap"] = "sparsecode"
     assert bool(rows) == bool(find_spec(needed[benchmark]))
     assert len(record.arrays["seconds"]) == len(rows)
     for row in _ratios.ratios(record):
@@ -419,7 +422,7 @@ def test_the_command_prints_a_table(tmp_path):
     [
         (
             ["lassoo"],
-            "must be one of lasso, pursuit, nonconvex, learning, convolutional; got 'lassoo'.",
+            "must be one of lasso, pursuit, nonconvex, learning, convolutional, sdr_overlap; got 'lassoo'.",
         ),
         (["--preset", "paper"], "must be one of smoke, quick, full; got 'paper'."),
     ],

@@ -1,0 +1,1 @@
+"""Overlaps of queries with very many stored SDRs."""
