@@ -62,7 +62,6 @@ class Config:
         swept_synapses=(2, 6, 10), n_trials_more=5_000,
     ),
     quick=dict(n_trials=2_000_000, n_trials_more=500_000),
-    headline=True,
 )  # fmt: skip
 def dendrite_false_positives(
     config: Config, streams: Streams, progress: Any, cached: Any

@@ -79,7 +79,6 @@ class Config:
         n_networks=2, n_after=1500, n_probed=300, n_noisy=1000,
         deaths=(0.0, 0.2, 0.4, 0.6, 0.75), noises=(0.0, 0.2, 0.4, 0.5, 0.6, 0.65, 0.8),
     ),
-    headline=True,
 )  # fmt: skip
 def sequence_robustness(config: Config, streams: Streams, progress: Any, cached: Any) -> Outcome:
     """Teach networks, then swap, kill and disturb; then one sequence against theory."""

@@ -422,7 +422,8 @@ def test_the_command_prints_a_table(tmp_path):
     [
         (
             ["lassoo"],
-            "must be one of lasso, pursuit, nonconvex, learning, convolutional, sdr_overlap; got 'lassoo'.",
+            "must be one of lasso, pursuit, nonconvex, learning, convolutional, sdr_overlap; got "
+            "'lassoo'.",
         ),
         (["--preset", "paper"], "must be one of smoke, quick, full; got 'paper'."),
     ],
