@@ -12,8 +12,9 @@ PAPER = expected("hawkins_ahmad2016_simulation")
 #: Loss of accuracy, relative, that is as good as none.
 SLIGHT = 0.05
 MEASURE = (
-    "Accuracy: the letter with most predicted columns is the one that comes; how the authors "
-    "computed theirs is not known."
+    "Accuracy: the letter with most predicted columns is the one that comes. How the authors "
+    "computed theirs, and which letters their sequences share, is not known: this measure and the "
+    "letters (the second, third and fifth) are ours, chosen after seeing results with others."
 )
 
 
@@ -35,27 +36,26 @@ def course_claims(record: Record) -> list[Claim]:
         _claim(
             "ceiling", "Half of the elements are predicted, which is all that can be",
             f"{100 * high:.1f} %, in the last {5 * config.stretch} elements before the swap",
-            abs(high - ceiling) <= slight * ceiling, MEASURE,
+            _ours(abs(high - ceiling) <= slight * ceiling), MEASURE,
         ),
         _claim(
             "elements_to_ceiling", "The ceiling is reached after about 2,500 elements",
             f"{reached:,.0f} elements to {100 * (1.0 - slight) * ceiling:.1f} %",
-            Verdict.CAVEAT if reached < 2000 else bool(reached <= 3000),
-            "How soon depends on which letters the sequences share, which is not known: here the "
-            "second, third and fifth.",
+            _ours(reached <= 3000), f"How soon depends on the letters that are shared. {MEASURE}",
         ),
         _claim(
             "swap", "After a swap of the set, accuracy drops and recovers",
             f"{100 * dip:.1f} % in the next {config.stretch} elements, {100 * again:.1f} % at the "
             f"end",
-            bool(dip < 0.5 * high and again > (1.0 - 2 * SLIGHT) * high),
+            _ours(dip < 0.5 * high and again > (1.0 - 2 * SLIGHT) * high), MEASURE,
         ),
         _claim(
             "first_order", "A network with one cell per column stays lower",
             f"{100 * low:.1f} % against {100 * high:.1f} %",
-            bool(low < 0.9 * high),
+            _ours(low < 0.9 * high),
             "It cannot know which of five letters follows the third and the fifth; a guess among "
-            "them would give 34 %.",
+            "them would give 34 %. With letters 2 to 5 shared the difference is a few per cent of "
+            f"the accuracy only. {MEASURE}",
         ),
     ]  # fmt: skip
 
@@ -81,17 +81,18 @@ def death_claims(record: Record) -> list[Claim]:
     worst = found["not learning"]["guessed"][-1] / found["not learning"]["guessed"][0]
     kept = loss["not learning"] <= SLIGHT and loss["last"] <= SLIGHT
     n_first = record.config.n_probed
-    verdict: Verdict | bool = kept
-    if kept and loss["first"] > SLIGHT:
-        verdict = Verdict.CAVEAT
+    rows = found["not learning"]
+    index = 1.0 - rows["jaccard"][upto].min() / rows["jaccard"][0]
     return [
         _claim(
             "cell_death", "Up to 40 % of the cells may die at about no loss",
             f"{100 * max(loss['not learning'], 0.0):.1f} % less accuracy without learning; with "
             f"it {100 * max(loss['first'], 0.0):.1f} % in the next {n_first:,} elements and "
             f"{100 * max(loss['last'], 0.0):.1f} % at the end",
-            verdict,
-            f"While columns without their cell learn anew there is a dip. Of {100 * most:.0f} % "
+            _ours(kept),
+            f"While columns without their cell learn anew there is a dip, which the verdict does "
+            f"not bound. By the Jaccard index, which must fall with the cells, {100 * index:.0f} % "
+            f"are lost without learning. {MEASURE} Of {100 * most:.0f} % "
             f"dead, {100 * worst:.0f} % of the accuracy is left without learning.",
         ),
     ]  # fmt: skip
@@ -121,6 +122,11 @@ def noise_claims(record: Record) -> list[Claim]:
             )
         )  # fmt: skip
     return claims
+
+
+def _ours(passed: bool) -> Verdict | bool:
+    """Return the verdict on what a measure of our own shows: no better than with a caveat."""
+    return Verdict.CAVEAT if passed else False
 
 
 def _claim(key: str, text: str, found: str, verdict: Verdict | bool, note: str = "") -> Claim:

@@ -12,7 +12,7 @@ import numpy as np
 
 from sparsecode._jit import jit
 
-__all__ = ["count_matches", "count_unions", "draw_subsets", "numbers_below"]
+__all__ = ["below", "count_matches", "count_unions", "shuffle_front"]
 
 LOW = np.uint64(0xFFFFFFFF)
 HALF = np.uint64(32)
@@ -60,25 +60,6 @@ def shuffle_front(a, b, c, d, pool, first, last, n_drawn):
         pool[i + step] = pool[i]
         pool[i] = unit
     return a, b, c, d
-
-
-@jit
-def numbers_below(state, bound, numbers):
-    """Fill `numbers` with draws below `bound`."""
-    a, b, c, d = state[0], state[1], state[2], state[3]
-    for i in range(numbers.size):
-        a, b, c, d, numbers[i] = below(a, b, c, d, bound)
-    state[0], state[1], state[2], state[3] = a, b, c, d
-
-
-@jit
-def draw_subsets(state, pool, subsets):
-    """Fill each row of `subsets` with a random subset of the pool."""
-    a, b, c, d = state[0], state[1], state[2], state[3]
-    for i in range(subsets.shape[0]):
-        a, b, c, d = shuffle_front(a, b, c, d, pool, 0, pool.size, subsets.shape[1])
-        subsets[i] = pool[: subsets.shape[1]]
-    state[0], state[1], state[2], state[3] = a, b, c, d
 
 
 @jit

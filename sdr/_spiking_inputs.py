@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from sparsecode._validation import check_count, check_numbers, check_rng
+from sparsecode._validation import check_count, check_numbers, check_probability, check_rng
 from sparsecode.core import SparseCode
 
 __all__ = [
     "InputSpikes",
     "check_counts",
     "check_not_negative",
-    "check_probability",
     "draw_noisy",
     "draw_spikes",
     "draw_strangers",
@@ -289,11 +288,4 @@ def check_not_negative(name: str, value: Any) -> float:
         raise TypeError(f"{name} must be a number of at least 0; got {value!r}.")
     if not 0.0 <= float(value) < np.inf:
         raise ValueError(f"{name} must be finite and at least 0; got {value!r}.")
-    return float(value)
-
-
-def check_probability(name: str, value: Any) -> float:
-    """Return `value` as a float if it lies between 0 and 1."""
-    if check_not_negative(name, value) > 1.0:
-        raise ValueError(f"{name} must be a probability between 0 and 1; got {value!r}.")
     return float(value)

@@ -11,10 +11,11 @@ from scipy import sparse
 
 from sdr._dendrites_kernels import sample_rows
 from sdr._lists import SegmentLists
-from sdr._monte_carlo_kernels import draw_subsets
-from sdr.simulation import check_probability, random_states
-from sparsecode._validation import check_count, check_rng
-from sparsecode.core import SparseCode, load_arrays, load_metadata, save_arrays, union
+from sdr.simulation import random_states
+from sdr.space import SDRSpace
+from sparsecode._validation import check_count, check_probability, check_rng
+from sparsecode.core import SparseCode, save_arrays, union
+from sparsecode.core.io import _damaged, _load
 
 __all__ = ["SegmentBank"]
 
@@ -111,13 +112,9 @@ class SegmentBank:
             If a number is out of its range.
         """
         bank = cls(unit_shape, n_neurons=n_neurons, n_segments=n_segments)
-        n_units, n_rows = bank.synapses.n_units, bank.synapses.n_samples
-        n_synapses = check_count("n_synapses", n_synapses, maximum=n_units)
-        drawn = np.empty((n_rows, n_synapses), np.int32)
-        with np.errstate(over="ignore"):
-            draw_subsets(random_states(rng, 1)[0], np.arange(n_units, dtype=np.int32), drawn)
-        drawn.sort(axis=1)
-        bank._set_synapses(_same_lengths(drawn, bank.synapses.unit_shape))
+        n_synapses = check_count("n_synapses", n_synapses, maximum=bank.synapses.n_units)
+        space = SDRSpace(bank.synapses.n_units, n_synapses, bank.synapses.unit_shape)
+        bank._set_synapses(space.sample(bank.synapses.n_samples, rng))
         return bank
 
     @property
@@ -349,7 +346,7 @@ class SegmentBank:
         OSError
             If it cannot be opened.
         """
-        about, arrays = load_metadata(path), load_arrays(path)
+        arrays, about = _load(path, checksum=True)
         name = Path(path).name
         if not isinstance(about, dict) or about.get("kind") != _KIND:
             raise ValueError(f"{name} must hold a SegmentBank; got other arrays. Use load_arrays.")
@@ -358,7 +355,7 @@ class SegmentBank:
             bank = cls(about["unit_shape"], **shape)
             synapses = SparseCode(arrays["indptr"], arrays["indices"], None, about["unit_shape"])
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{name} must hold a SegmentBank; {error}") from error
+            raise _damaged(path, "a SegmentBank", error) from error
         if synapses.n_samples != bank.synapses.n_samples:
             raise ValueError(
                 f"{name} must hold one row of synapses for each of {bank.synapses.n_samples} "
@@ -417,9 +414,3 @@ class SegmentBank:
                 "neurons or segments."
             )
         return segments.astype(np.int64)
-
-
-def _same_lengths(rows: np.ndarray, unit_shape: tuple[int, ...]) -> SparseCode:
-    """Return the binary code of sorted rows of equally many units."""
-    indptr = np.arange(rows.shape[0] + 1, dtype=np.int64) * rows.shape[1]
-    return SparseCode._trusted(indptr, rows.reshape(-1), None, unit_shape)

@@ -136,7 +136,7 @@ class Metrics:
     @property
     def activation_frequency(self) -> np.ndarray:
         """Share of the samples in which each unit is active, shape (n_units,)."""
-        return np.empty(0) if self._frequency is None else self._frequency.copy()
+        return np.empty(0) if self._frequency is None else np.minimum(self._frequency, 1.0)
 
     @property
     def frequency(self) -> Spread:
@@ -152,9 +152,10 @@ class Metrics:
 
         1 if all units are used alike; NaN if they are silent, or active, throughout.
         """
-        f = self.activation_frequency
-        most = _binary_entropy(f.mean()) if f.size else 0.0
-        return float(_binary_entropy(f).mean() / most) if most > 0 else float("nan")
+        f, sparsity = self.activation_frequency, self._sparsity
+        if not f.size or sparsity.highest <= 0.0 or sparsity.lowest >= 1.0:
+            return float("nan")
+        return float(_binary_entropy(f).mean() / _binary_entropy(f.mean()))
 
     def _shares(self, n_before: int, n_new: int) -> tuple[np.ndarray, float]:
         """Return the share of each new sample in the averages, and that of what came before."""

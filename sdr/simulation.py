@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,13 @@ from scipy import stats
 from sdr._monte_carlo_kernels import count_matches, count_unions
 from sparsecode._jit import threads
 from sparsecode._parallel import map_tiles
-from sparsecode._validation import check_count, check_fraction, check_option, check_rng
+from sparsecode._validation import (
+    check_count,
+    check_fraction,
+    check_option,
+    check_probability,
+    check_rng,
+)
 
 __all__ = [
     "ErrorCounts",
@@ -45,7 +50,7 @@ class ErrorCounts:
 
     Parameters
     ----------
-    counts : ndarray of int64, shape (largest_overlap + 1,)
+    counts : ndarray of int64, shape (n_synapses + 1,)
         Trials with an overlap of 0, 1, 2, ...
     event : {"match", "miss"}
         Which of the two is the error: an overlap that reaches the threshold, or one below it.
@@ -85,7 +90,7 @@ class ErrorCounts:
         Parameters
         ----------
         threshold : int
-            Overlap from which on a segment is active, at most the largest possible one.
+            Overlap from which on a segment is active, at most the number of synapses.
 
         Returns
         -------
@@ -115,7 +120,7 @@ class ErrorCounts:
         Raises
         ------
         ValueError, TypeError
-            If `threshold` is not an integer between 1 and the largest overlap.
+            If `threshold` is not an integer between 1 and the number of synapses.
         """
         return self.n_errors(threshold) / self.n_trials
 
@@ -157,7 +162,7 @@ class UnionCounts(ErrorCounts):
 
     Parameters
     ----------
-    counts : ndarray of int64, shape (largest_overlap + 1,)
+    counts : ndarray of int64, shape (n_synapses + 1,)
         Trials with an overlap of 0, 1, 2, ...
     event : {"match", "miss"}
         ``"match"``: an overlap that reaches the threshold is an error.
@@ -241,7 +246,7 @@ def simulate_false_positives(
     n_segments = check_count("n_segments", n_segments)
     numbers = (n_active, 0, n_units, n_synapses, n_segments, check_probability("failure", failure))
     counts = _count_matches(n_units, numbers, n_synapses, n_trials, rng, n_threads)
-    return ErrorCounts(counts[: min(n_synapses, n_active) + 1], "match")
+    return ErrorCounts(counts, "match")
 
 
 def simulate_false_negatives(
@@ -374,8 +379,10 @@ def simulate_union(
         return found
 
     found = _in_blocks(count, n_trials, rng, n_threads)
-    counts, sizes = found[: n_active + 1], found[n_active + 1 :]
-    return UnionCounts(counts[: min(largest, n_active) + 1], "match", sizes)
+    counts = np.zeros(largest + 1, np.int64)  # for thresholds as large as the union
+    shared = min(largest, n_active) + 1
+    counts[:shared] = found[:shared]
+    return UnionCounts(counts, "match", found[n_active + 1 :])
 
 
 def _count_matches(
@@ -422,12 +429,3 @@ def _check_sets(n_units: int, **size: int) -> tuple[int, int]:
     if check_count(name, value) > n_units:
         raise ValueError(f"{name} must be at most n_units, {n_units}; got {value}.")
     return n_units, int(value)
-
-
-def check_probability(name: str, value: Any) -> float:
-    """Return `value` as a float if it lies between 0 and 1."""
-    if not isinstance(value, Real) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a number between 0 and 1; got {value!r}.")
-    if not 0.0 <= float(value) <= 1.0:
-        raise ValueError(f"{name} must lie between 0 and 1; got {value!r}.")
-    return float(value)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sdr._space_kernels import move_units
-from sparsecode._validation import check_count, check_rng
+from sparsecode._validation import check_count, check_probability, check_rng
 from sparsecode.core.code import SparseCode, _check_unit_shape, _select
 
 __all__ = ["SDRSpace"]
@@ -193,7 +193,7 @@ class SDRSpace:
                 f"fraction or n_moved must be given, one of them; got {fraction!r} and {n_moved!r}."
             )
         if n_moved is None:
-            moved = np.rint(_check_probability("fraction", fraction) * code.n_active)
+            moved = np.rint(check_probability("fraction", fraction) * code.n_active)
         else:
             moved = np.full(code.n_samples, check_count("n_moved", n_moved, minimum=0))
         too_few = moved > code.n_active
@@ -252,7 +252,7 @@ class SDRSpace:
         ValueError, TypeError
             If `probability` lies outside [0, 1], or the code is of another space.
         """
-        probability = _check_probability("probability", probability)
+        probability = check_probability("probability", probability)
         code = self.check(code)
         return _kept(code, check_rng(rng).random(code.nnz) >= probability)
 
@@ -279,7 +279,7 @@ class SDRSpace:
         ValueError, TypeError
             If `fraction` lies outside [0, 1], or the code is of another space.
         """
-        n_dead = round(_check_probability("fraction", fraction) * self.n_units)
+        n_dead = round(check_probability("fraction", fraction) * self.n_units)
         code = self.check(code)
         is_dead = np.zeros(self.n_units, bool)
         is_dead[check_rng(rng).choice(self.n_units, n_dead, replace=False, shuffle=False)] = True
@@ -315,12 +315,3 @@ class SDRSpace:
 def _kept(code: SparseCode, keep: np.ndarray) -> SparseCode:
     """Return the code of the marked entries."""
     return SparseCode._trusted(*_select(keep, code.indptr, code.indices, None), code.unit_shape)
-
-
-def _check_probability(name: str, value: Any) -> float:
-    """Return a number between 0 and 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise TypeError(f"{name} must be a number between 0 and 1; got {value!r}.")
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} must lie between 0 and 1; got {value!r}.")
-    return float(value)

@@ -20,14 +20,13 @@ from sdr._spiking_inputs import (
     InputSpikes,
     check_counts,
     check_not_negative,
-    check_probability,
     draw_noisy,
     draw_spikes,
     draw_strangers,
 )
 from sdr._spiking_models import EventPlateau, NMDADendrite, ThreeCompartment
 from sdr._spiking_simulate import Codegen, DendriteTrials, check_model, simulate_dendrites
-from sparsecode._validation import check_count, check_positive, check_rng
+from sparsecode._validation import check_count, check_positive, check_probability, check_rng
 from sparsecode.core import SparseCode, overlap
 
 __all__ = [

@@ -169,10 +169,11 @@ class TemporalMemory:
         self.min_threshold = _check_up_to(
             "min_threshold", min_threshold, "activation_threshold", self.activation_threshold
         )
-        if self.max_new_synapses < self.min_threshold:
+        if self.max_new_synapses < self.activation_threshold:
             raise ValueError(
-                f"max_new_synapses must be at least min_threshold, {self.min_threshold}, or no "
-                f"segment ever matches; got {self.max_new_synapses}."
+                f"max_new_synapses must be at least activation_threshold, "
+                f"{self.activation_threshold}, or no cell ever predicts; got "
+                f"{self.max_new_synapses}."
             )
         self.increment = check_fraction("increment", increment)
         self.decrement = _check_loss("decrement", decrement)

@@ -120,6 +120,15 @@ def check_fraction(name: str, value: Any) -> float:
     return float(value)
 
 
+def check_probability(name: str, value: Any) -> float:
+    """Return `value` as a float if it lies between 0 and 1, both included."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number between 0 and 1; got {value!r}.")
+    if not 0.0 <= float(value) <= 1.0:
+        raise ValueError(f"{name} must lie between 0 and 1; got {value!r}.")
+    return float(value)
+
+
 def check_count(name: str, value: Any, *, minimum: int = 1, maximum: int | None = None) -> int:
     """Return `value` as an int if it lies between `minimum` and `maximum`."""
     if not isinstance(value, Integral) or isinstance(value, bool):

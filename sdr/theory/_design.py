@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sdr.theory._arguments import check_most, check_probability
+from sdr.theory._arguments import LARGEST, check_most, check_probability
 from sdr.theory._misses import false_negative
 from sdr.theory._recognition import false_positive, log_any
 from sdr.theory._unions import union_false_positive, union_size
@@ -349,6 +349,10 @@ def largest_union(
     """
     wanted, number = _above_0("max_false_positive", max_false_positive), 1
     n_segments = check_count("n_segments", n_segments)
+    n, a, s, theta = (
+        check_count(name, value, minimum=0)
+        for name, value in (("n", n), ("a", a), ("s", s), ("theta", theta))
+    )
 
     def reached(n_patterns: int) -> float:
         single = union_false_positive(
@@ -369,6 +373,11 @@ def largest_union(
         )
     while reached(2 * number) <= wanted:
         number *= 2
+        if 2 * number > LARGEST:
+            raise ValueError(
+                f"The largest number of patterns must be at most {LARGEST}; got more. Ask for "
+                f"fewer false positives."
+            )
     low, high = number, 2 * number  # few enough at low, too many at high
     while high - low > 1:
         middle = (low + high) // 2

@@ -154,6 +154,6 @@ def _log_missed(
         total = np.logaddexp(total, term)
         if (term < total + LAST).all():  # terms rise, then fall ever faster
             break
-        step = log_felt + log_binomial_pmf(np.maximum(b - 1.0, 0.0), 1.0 - failure, theta - 1)
+        step = log_felt + log_binomial_pmf(np.maximum(b - 1.0, 0.0), failure, b - theta)
         missed = np.where(b <= s, np.logaddexp(missed, step), missed)
     return total

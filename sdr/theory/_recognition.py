@@ -214,7 +214,7 @@ def _log_failing_false_positive(
         total = np.logaddexp(total, term)
         if (term < total + LAST).all():  # terms rise, then fall ever faster
             break
-        felt = np.logaddexp(felt, log_felt + log_binomial_pmf(b, 1.0 - failure, theta - 1))
+        felt = np.logaddexp(felt, log_felt + log_binomial_pmf(b, failure, b - theta + 1))
     return np.minimum(total, 0.0)
 
 

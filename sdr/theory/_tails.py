@@ -43,9 +43,8 @@ def _remainder(x: np.ndarray) -> np.ndarray:
     )
 
 
-def _deviance(observed: np.ndarray, excess: np.ndarray) -> np.ndarray:
-    """Return o log(o / e) + e - o, where the expected e is `observed` less `excess`."""
-    expected = observed - excess
+def _deviance(observed: np.ndarray, expected: np.ndarray, excess: np.ndarray) -> np.ndarray:
+    """Return o log(o / e) + e - o; `excess`, the difference of both, is known to more digits."""
     ratio = np.divide(excess, expected, out=np.zeros_like(expected), where=expected > 0.0)
     small = np.abs(ratio) < 0.1
     t = np.where(small, ratio, 0.0)
@@ -64,13 +63,15 @@ def log_hypergeometric_pmf(n: ArrayLike, a: ArrayLike, s: ArrayLike, b: ArrayLik
     corner = n - a - s + b
     outside = (b < 0) | (b > a) | (b > s) | (corner < -1e-9)
     cells = [np.where(outside, 1.0, np.maximum(one, 0.0)) for one in (b, a - b, s - b, corner)]
-    excess = (b * n - a * s) / np.maximum(n, 1.0)
+    whole = np.maximum(n, 1.0)
+    excess = (b * n - a * s) / whole
+    expected = a * s / whole, a * (n - s) / whole, (n - a) * s / whole, (n - a) * (n - s) / whole
     total = -_remainder(n)
     for margin in (a, n - a, s, n - s):
         total = total + _remainder(np.maximum(margin, 0.0))
-    for cell, sign in zip(cells, (1.0, -1.0, -1.0, 1.0)):
-        signed = np.where(outside, 0.0, sign * excess)
-        total = total - _remainder(cell) - _deviance(cell, signed)
+    for cell, mean, sign in zip(cells, expected, (1.0, -1.0, -1.0, 1.0)):
+        mean, signed = np.where(outside, 1.0, mean), np.where(outside, 0.0, sign * excess)
+        total = total - _remainder(cell) - _deviance(cell, mean, signed)
     return np.where(outside, -np.inf, total)
 
 
@@ -80,9 +81,11 @@ def log_binomial_pmf(m: np.ndarray, p: np.ndarray, b: np.ndarray) -> np.ndarray:
     sure = (p <= 0.0) | (p >= 1.0)
     outside = (b < 0) | (b > m) | (sure & (b != np.where(p > 0.5, m, 0.0)))
     hits = np.where(outside, 0.0, b)
-    excess = np.where(outside | sure, 0.0, hits - m * p)
+    given = outside | sure
+    excess = np.where(given, 0.0, hits - m * p)
+    means = np.where(given, hits, m * p), np.where(given, m - hits, m * (1.0 - p))
     total = _remainder(m) - _remainder(hits) - _remainder(m - hits)
-    total = total - _deviance(hits, excess) - _deviance(m - hits, -excess)
+    total = total - _deviance(hits, means[0], excess) - _deviance(m - hits, means[1], -excess)
     return np.where(outside, -np.inf, np.where(sure, 0.0, total))
 
 

@@ -223,9 +223,9 @@ def bloom_false_positive(
     check_most("w", arrays["w"], "n", arrays["n"])
     if exact:
         return exactly(lambda n, w, number: (1 - _exact_unset(n, w, number)) ** w, arrays, log)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):  # the log of 0, and 0 times that
         share = np.log(-np.expm1(_log_unset(arrays["n"], arrays["w"], arrays["n_patterns"])))
-    return finished(np.where(arrays["w"] > 0, arrays["w"] * np.maximum(share, -1e300), 0.0), log)
+        return finished(np.where(arrays["w"] > 0, arrays["w"] * share, 0.0), log)
 
 
 def union_false_positive(
@@ -300,8 +300,9 @@ def union_false_positive(
     if form == "exact":
         return finished(_log_mixture(given, active, failing), log)
     size = np.asarray(union_size(given["n"], given["s"], given["n_patterns"]))
-    whole = np.rint(size)  # which rounding may have missed by a hair, and a synapse with it
-    size = np.where((form == "rounded") | (np.abs(size - whole) <= 1e-12 * whole), whole, size)
+    half = np.rint(2.0 * size) / 2.0  # which rounding may have missed by a hair
+    size = np.where(np.abs(size - half) <= 1e-12 * half, half, size)
+    size = np.rint(size) if form == "rounded" else size
     return finished(log_false_positive(given["n"], active, size, given["theta"], failing), log)
 
 

@@ -509,6 +509,8 @@ def _sorting_order(indptr: np.ndarray, indices: np.ndarray) -> np.ndarray | None
 
 def _check_unit_shape(unit_shape: Any) -> tuple[int, ...]:
     """Return a tuple of positive integers whose product fits an int32."""
+    if not isinstance(unit_shape, Integral | Iterable):
+        raise TypeError(f"unit_shape must be an integer or a tuple of such; got {unit_shape!r}.")
     sizes = (unit_shape,) if isinstance(unit_shape, Integral) else tuple(unit_shape)
     if not sizes:
         raise ValueError("unit_shape must have at least one axis; got (). Use (1,) for one unit.")

@@ -48,18 +48,19 @@ class OverlapIndex:
     ============  ========================================  ====================================
     backend       work per query                            bytes per stored code of `a` units
     ============  ========================================  ====================================
-    ``postings``  one step per active unit of the query     ``2 a`` and ``n_units / 8192``
+    ``postings``  one step per active unit of the query     ``2 a`` and ``n_units / 16384``
                   and code that shares it
-    ``packed``    one bit per active unit of the query      ``n_units / 8``
+    ``packed``    one bit per active unit of the query      ``17 n_units / 128``
                   and stored code, 512 at once
     ``mask``      one step per active unit of every code    none
     ============  ========================================  ====================================
 
-    All of them keep the rows besides: ``4 a + 17`` bytes per code. Measured, columns of bits and
-    lists are equally fast at 1 active unit in 200, and columns 2.5 times as fast at 1 in 50; as
-    they take more memory, ``"auto"`` chooses them from 1 in 128 on. While queries times active
-    units stored stay below some 16,000, a scan takes no longer than the call, and no layout is
-    made; beyond that the number of queries made no difference. The choice is made at the first
+    All of them keep the rows besides: ``4 a + 17`` bytes per code. Blocks that are not full, and
+    room for codes that are added in parts, come to up to 1.7 times as much. Measured, columns of
+    bits and lists are equally fast at 1 active unit in 200, and columns 2.5 times as fast at 1 in
+    50; as they take more memory, ``"auto"`` chooses them from 1 in 128 on. While queries times
+    active units stored stay below some 16,000, a scan takes no longer than the call, and no layout
+    is made; beyond that the number of queries made no difference. The choice is made at the first
     search that needs one, and again whenever the number of codes has doubled.
 
     Several threads may search at once, but not while codes are added or removed.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from math import prod
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -143,6 +144,7 @@ def union(a: SparseCode, b: SparseCode | None = None) -> SparseCode:
     array([0, 1, 4], dtype=int32)
     """
     if b is None:
+        _check_codes("a", a)
         return _one_row(np.unique(a.indices), a)
     _check_pair(a, b, rowwise=True)
     either = a.binarize().to_scipy() + b.binarize().to_scipy()
@@ -170,6 +172,7 @@ def intersection(a: SparseCode, b: SparseCode | None = None) -> SparseCode:
         If the two batches differ in units or samples, or a lone batch is empty.
     """
     if b is None:
+        _check_codes("a", a)
         if a.n_samples == 0:
             raise ValueError("a must hold at least one sample to intersect; got an empty batch.")
         units, counts = np.unique(a.indices, return_counts=True)
@@ -240,6 +243,7 @@ def reshape(code: SparseCode, unit_shape: int | Sequence[int]) -> SparseCode:
     ValueError, TypeError
         If `unit_shape` holds another number of units.
     """
+    _check_codes("code", code)
     shape = _check_unit_shape(unit_shape)
     if prod(shape) != code.n_units:
         raise ValueError(
@@ -268,6 +272,7 @@ def coordinates(code: SparseCode) -> tuple[np.ndarray, ...]:
     >>> [axis.tolist() for axis in coordinates(SparseCode.from_indices([[1], [0, 5]], (2, 3)))]
     [[0, 1, 1], [0, 0, 1], [1, 0, 2]]
     """
+    _check_codes("code", code)
     return code._rows(), *np.unravel_index(code.indices, code.unit_shape)
 
 
@@ -304,7 +309,10 @@ def concatenate_units(codes: Iterable[SparseCode], axis: int = 0) -> SparseCode:
     codes = list(codes)
     if not codes:
         raise ValueError("codes must hold at least one SparseCode; got none.")
+    _check_codes("codes", *codes)
     first, n_axes = codes[0], len(codes[0].unit_shape)
+    if not isinstance(axis, Integral):
+        raise TypeError(f"axis must be an integer; got {axis!r}.")
     if not -n_axes <= axis < n_axes:
         raise ValueError(f"axis must lie between {-n_axes} and {n_axes - 1}; got {axis}.")
     axis %= n_axes
@@ -354,17 +362,22 @@ def top_k(code: SparseCode, k: int) -> SparseCode:
     ValueError, TypeError
         If `k` is not such an integer.
     """
+    _check_codes("code", code)
     kept = _select(code._top_k(k), code.indptr, code.indices, code.values)
     return SparseCode._trusted(*kept, code.unit_shape)
 
 
-def _check_pair(a: Any, b: Any, rowwise: bool) -> None:
-    for code in (a, b):
+def _check_codes(name: str, *codes: Any) -> None:
+    for code in codes:
         if not isinstance(code, SparseCode):
             raise TypeError(
-                f"a and b must be SparseCode; got {type(code).__name__}. "
+                f"{name} must be SparseCode; got {type(code).__name__}. "
                 "Use SparseCode.from_dense or from_scipy."
             )
+
+
+def _check_pair(a: Any, b: Any, rowwise: bool) -> None:
+    _check_codes("a and b", a, b)
     if a.unit_shape != b.unit_shape:
         raise ValueError(
             f"a and b must share one unit_shape; got {a.unit_shape} and {b.unit_shape}."

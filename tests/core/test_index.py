@@ -239,7 +239,7 @@ def _count(bits, offset, step, ahead, units, start, stop, n_planes, planes, coun
 def test_vectors_of_bits_count_as_numpy_does():
     rng = np.random.default_rng(0)
     n_units, step, offset = 60, 24, 8
-    bits = rng.integers(0, 2**63, offset + n_units * step).astype(np.uint64)
+    bits = rng.integers(2**64, size=offset + n_units * step, dtype=np.uint64)
     units = rng.permutation(n_units).astype(np.int32)
     for start, stop, n_planes in ((0, 0, 3), (5, 8, 3), (1, 9, 4), (3, 60, 6)):
         columns = [bits[offset + u * step :][:WORDS].view(np.uint8) for u in units[start:stop]]

@@ -24,6 +24,18 @@ WORLDS = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((10**9, 1, 1, 1, 0.99), ValueError, "must be at most 2147483647; got more"),
+        (([1000, 2000], 40, 20, 10, 1e-6), TypeError, "n must be an integer"),
+    ],
+)
+def test_unions_without_end_and_several_at_once_are_refused(arguments, error, message):
+    with pytest.raises(error, match=message):
+        largest_union(*arguments, form="expected")
+
+
 def searched(n, a, wanted, missed, *, noise=0.0, n_patterns=1, n_segments=1, failure=0.0, extra=0):
     """Return the smallest s and all of its thresholds, trying every one."""
     for s in range(1, a + 1):

@@ -66,6 +66,11 @@ def test_entropy_says_how_evenly_units_are_used():
     assert Metrics().update(always).entropy == pytest.approx(0.0)
     assert np.isnan(Metrics().update(SparseCode.from_indices([[]], 2)).entropy)
     assert np.isnan(Metrics().entropy)
+    always = SparseCode.from_indices([range(20)] * 49, 20)
+    for n_samples in (10, 49):  # shares whose sum rounding may bring above 1
+        metrics = Metrics().update(always[:n_samples])
+        assert np.isnan(metrics.entropy)
+        assert metrics.activation_frequency.max() <= 1.0
 
 
 def test_a_constant_stream_deviates_by_nothing():

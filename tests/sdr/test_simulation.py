@@ -4,10 +4,11 @@ import inspect
 
 import numpy as np
 import pytest
+from draw_kernels import draw_subsets, numbers_below
 from scipy import stats
 
 from sdr import simulation
-from sdr._monte_carlo_kernels import count_matches, count_unions, draw_subsets, numbers_below
+from sdr._monte_carlo_kernels import count_matches, count_unions
 from sdr.simulation import (
     ErrorCounts,
     simulate_false_negatives,

@@ -250,7 +250,7 @@ def test_bad_sequences_are_refused(sequence, words):
     [
         ({"activation_threshold": 300}, "activation_threshold must be at most max_synapses, 255"),
         ({"min_threshold": 14}, "min_threshold must be at most activation_threshold, 13; got 14"),
-        ({"max_new_synapses": 9}, "max_new_synapses must be at least min_threshold, 10, or no"),
+        ({"max_new_synapses": 12}, "must be at least activation_threshold, 13, or no cell"),
         ({"max_new_synapses": 256}, "max_new_synapses must be at most max_synapses"),
         ({"max_synapses": 2**15}, "max_synapses must be at least 1 and at most 32767"),
         ({"n_cells": 0}, "n_cells must be at least 1; got 0"),

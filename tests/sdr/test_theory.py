@@ -190,6 +190,7 @@ def test_misses_to_ten_digits(case, moved):
 
 @settings(max_examples=40, deadline=None)
 @given(recognitions(50), st.integers(0, 6), st.sampled_from(["exact", "expected", "rounded"]))
+@example((8, 2, 2, 1, 0.0, 0), 2, "rounded")  # halves go to the even number
 @example((32, 0, 1, 1, 0.0, 1), 1, "expected")  # the union's size comes out just below 1
 def test_unions_to_ten_digits(case, number, form):
     n, a, s, theta, failure, extra = case
@@ -200,9 +201,20 @@ def test_unions_to_ten_digits(case, number, form):
     assert found == pytest.approx(float(exact), rel=1e-9, abs=1e-13)  # near 1, of differences
 
 
+@pytest.mark.parametrize("failure", [1e-3, 1e-12, 1e-16, 1e-30])
+@pytest.mark.parametrize(("a", "s", "theta"), [(40, 20, 18), (33, 11, 9), (40, 20, 20)])
+def test_failures_may_be_as_rare_as_can_be(a, s, theta, failure):
+    options = {"failure": failure}
+    exact = false_negative(a, s, 3, theta, **options, exact=True)
+    assert_exact(*(false_negative(a, s, 3, theta, **options, log=log) for log in (0, 1)), exact)
+    exact = false_positive(300, a, s, theta, **options, exact=True)
+    assert_exact(*(false_positive(300, a, s, theta, **options, log=log) for log in (0, 1)), exact)
+
+
 @pytest.mark.parametrize(
     ("n", "a", "s", "theta"),
     [
+        (10**9, 1, 1, 1), (10**9, 20, 20, 10), (10**8, 40, 20, 12), (2 * 10**9, 40, 30, 20),
         (200_000, 2000, 20, 10), (200_000, 2000, 400, 140), (200_000, 2000, 1000, 250),
         (200_000, 2000, 100_000, 1300), (200_000, 2000, 100_000, 980), (200_000, 2000, 1999, 50),
         (200_000, 200_000, 30, 30), (200_000, 0, 30, 1), (200_000, 2000, 200_000, 2000),
