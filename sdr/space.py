@@ -226,7 +226,7 @@ class SDRSpace:
         ValueError, TypeError
             If too few units are off, or the code is of another space.
         """
-        n_extra = check_count("n_extra", n_extra, minimum=0)
+        n_extra = check_count("n_extra", n_extra, minimum=0, maximum=self.n_units)
         code = self.check(code)
         return self._move(code, np.zeros(code.n_samples, np.int64), n_extra, rng)
 
