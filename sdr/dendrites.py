@@ -15,6 +15,7 @@ from sdr.simulation import random_states
 from sdr.space import SDRSpace
 from sparsecode._validation import check_count, check_probability, check_rng
 from sparsecode.core import SparseCode, save_arrays, union
+from sparsecode.core._checks import check_code
 from sparsecode.core.io import _damaged, _load
 
 __all__ = ["SegmentBank"]
@@ -388,16 +389,7 @@ class SegmentBank:
         return threshold
 
     def _check_code(self, code: Any) -> None:
-        if not isinstance(code, SparseCode):
-            raise TypeError(
-                f"code must be a SparseCode; got {type(code).__name__}. "
-                "Use SparseCode.from_dense or from_scipy."
-            )
-        if code.unit_shape != self.synapses.unit_shape:
-            raise ValueError(
-                f"code must have the unit_shape of the bank's cells, {self.synapses.unit_shape}; "
-                f"got {code.unit_shape}."
-            )
+        check_code("code", code, unit_shape=self.synapses.unit_shape, whose="the bank's cells")
 
     def _check_segments(self, segments: Any, n_samples: int) -> np.ndarray:
         segments = np.asarray(segments)

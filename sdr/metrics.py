@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sparsecode._validation import check_count
+from sparsecode.core._checks import check_code
 from sparsecode.core.code import SparseCode
 from sparsecode.core.ops import overlap
 
@@ -100,14 +101,8 @@ class Metrics:
         ValueError, TypeError
             If it is no SparseCode, or its units are not those of the samples before.
         """
-        if not isinstance(code, SparseCode):
-            raise TypeError(f"code must be a SparseCode; got {type(code).__name__}.")
-        code = code.binarize()
-        if self._last is not None and code.unit_shape != self._last.unit_shape:
-            raise ValueError(
-                f"code must have unit_shape {self._last.unit_shape}, that of the samples before; "
-                f"got {code.unit_shape}."
-            )
+        before = None if self._last is None else self._last.unit_shape
+        code = check_code("code", code, unit_shape=before, whose="the samples before").binarize()
         if code.n_samples == 0:
             return self
         shares, rest = self._shares(self.n_samples, code.n_samples)

@@ -10,6 +10,7 @@ import numpy as np
 
 from sdr._space_kernels import move_units
 from sparsecode._validation import check_count, check_probability, check_rng
+from sparsecode.core._checks import check_code
 from sparsecode.core.code import SparseCode, _check_unit_shape, _select
 
 __all__ = ["SDRSpace"]
@@ -103,21 +104,7 @@ class SDRSpace:
         ValueError, TypeError
             If it is no SparseCode, is real, or has another `unit_shape`.
         """
-        if not isinstance(code, SparseCode):
-            raise TypeError(
-                f"{name} must be a SparseCode; got {type(code).__name__}. "
-                "Use SparseCode.from_dense or from_indices."
-            )
-        if code.unit_shape != self.unit_shape:
-            raise ValueError(
-                f"{name} must have unit_shape {self.unit_shape}, that of the space; got "
-                f"{code.unit_shape}. Use codes of one space."
-            )
-        if not code.is_binary:
-            raise TypeError(
-                f"{name} must be binary; got {code.dtype} values. Call .binarize(k=...)."
-            )
-        return code
+        return check_code(name, code, unit_shape=self.unit_shape, whose="the space", binary=True)
 
     def __contains__(self, code: Any) -> bool:
         """Say whether every sample of a batch is a code of this space, of `n_active` units."""

@@ -28,6 +28,7 @@ from sdr._spiking_models import EventPlateau, NMDADendrite, ThreeCompartment
 from sdr._spiking_simulate import Codegen, DendriteTrials, check_model, simulate_dendrites
 from sparsecode._validation import check_count, check_positive, check_probability, check_rng
 from sparsecode.core import SparseCode, overlap
+from sparsecode.core._checks import check_code
 
 __all__ = [
     "DendriteTrials",
@@ -247,9 +248,7 @@ def recognise(
     check_model(model)
     rng, jitter = check_rng(rng), check_not_negative("jitter", jitter)
     for name, code in (("segments", segments), ("inputs", inputs)):
-        if not isinstance(code, SparseCode):
-            raise TypeError(f"{name} must be a SparseCode; got {type(code).__name__}.")
-        if code.n_samples == 0:
+        if check_code(name, code).n_samples == 0:
             raise ValueError(f"{name} must hold at least one row; got none.")
     if segments.unit_shape != inputs.unit_shape:
         raise ValueError(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from sparsecode._validation import check_count, check_dictionary, check_positive
+from sparsecode.core._checks import check_code
 from sparsecode.core.code import SparseCode
 from sparsecode.receptive_fields import GaborFits, Tuning
 from sparsecode.receptive_fields._patch import check_patch_shape
@@ -317,10 +318,7 @@ def codes_raster(code: SparseCode, ax: Axes | None = None, *, color: str = _INK)
     TypeError
         If `code` is not a SparseCode.
     """
-    if not isinstance(code, SparseCode):
-        raise TypeError(
-            f"code must be a SparseCode; got {type(code).__name__}. Use SparseCode.from_dense."
-        )
+    check_code("code", code)
     samples = np.repeat(np.arange(code.n_samples), code.n_active)
     areas: Any = 4.0
     if code.values is not None and code.nnz:

@@ -9,6 +9,7 @@ import numpy as np
 from sparsecode.convolutional._arguments import check_signals, kernels_of, written
 from sparsecode.convolutional._geometry import Geometry, correlate_strip, strips
 from sparsecode.convolutional._window_kernels import subtract_atoms
+from sparsecode.core._checks import check_code
 from sparsecode.core.code import SparseCode
 
 __all__ = ["correlate", "reconstruct"]
@@ -78,8 +79,7 @@ def reconstruct(code: SparseCode, dictionary: Any, *, boundary: str = "circular"
     """
     atoms = kernels_of(dictionary)
     n_axes = np.ndim(dictionary) - 2
-    if not isinstance(code, SparseCode):
-        raise TypeError(f"code must be a SparseCode; got {type(code).__name__}.")
+    check_code("code", code)
     if len(code.unit_shape) != n_axes + 1 or code.unit_shape[0] != len(atoms):
         raise ValueError(
             f"code must have units of shape (n_atoms, *map_shape) with {len(atoms)} atoms and "

@@ -10,6 +10,7 @@ from scipy.optimize import linear_sum_assignment
 
 from sparsecode._jit import threads
 from sparsecode._validation import check_count, check_dictionary, check_option
+from sparsecode.core._checks import check_code
 from sparsecode.core.code import SparseCode
 
 __all__ = [
@@ -350,11 +351,7 @@ def reconstruct_tiles(
 
 
 def _check_units(code: SparseCode, dictionary: np.ndarray) -> None:
-    if not isinstance(code, SparseCode):
-        raise TypeError(
-            f"code must be a SparseCode; got {type(code).__name__}. Use SparseCode.from_dense."
-        )
-    if code.n_units != len(dictionary):
+    if check_code("code", code).n_units != len(dictionary):
         raise ValueError(
             f"code must have {len(dictionary)} units, the dictionary's n_atoms; got {code!r}."
         )

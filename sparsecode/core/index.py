@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sparsecode._validation import check_count, check_option
+from sparsecode.core._checks import check_code
 from sparsecode.core._index_layouts import LAYOUTS, Store, cheapest
 from sparsecode.core._index_search import Matches, at_least, best, check_threads, overlaps
 from sparsecode.core.code import SparseCode
@@ -319,22 +320,9 @@ class OverlapIndex:
 
     def _check(self, name: str, code: Any) -> SparseCode:
         """Return `code` if it is binary and over the units of the index."""
-        if not isinstance(code, SparseCode):
-            raise TypeError(
-                f"{name} must be a SparseCode; got {type(code).__name__}. "
-                "Use SparseCode.from_dense or from_indices."
-            )
-        if code.unit_shape != self.unit_shape:
-            raise ValueError(
-                f"{name} must have unit_shape {self.unit_shape}, that of the index; got "
-                f"{code.unit_shape}."
-            )
-        if not code.is_binary:
-            raise TypeError(
-                f"{name} must be binary; got {code.dtype} values. Call .binarize(k=...) or "
-                ".binarize(threshold=...) first."
-            )
-        return code
+        return check_code(
+            name, code, unit_shape=self.unit_shape, whose="the stored codes", binary=True
+        )
 
     def _move_together(self) -> None:
         """Drop the dead rows."""

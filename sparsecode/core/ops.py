@@ -11,6 +11,7 @@ import numpy as np
 
 from sparsecode._jit import threads
 from sparsecode._parallel import map_tiles, tiles_of
+from sparsecode.core._checks import check_code
 from sparsecode.core._ops_kernels import count_postings, count_row_overlaps
 from sparsecode.core.code import SparseCode, _check_unit_shape, _select
 
@@ -144,7 +145,7 @@ def union(a: SparseCode, b: SparseCode | None = None) -> SparseCode:
     array([0, 1, 4], dtype=int32)
     """
     if b is None:
-        _check_codes("a", a)
+        check_code("a", a)
         return _one_row(np.unique(a.indices), a)
     _check_pair(a, b, rowwise=True)
     either = a.binarize().to_scipy() + b.binarize().to_scipy()
@@ -172,7 +173,7 @@ def intersection(a: SparseCode, b: SparseCode | None = None) -> SparseCode:
         If the two batches differ in units or samples, or a lone batch is empty.
     """
     if b is None:
-        _check_codes("a", a)
+        check_code("a", a)
         if a.n_samples == 0:
             raise ValueError("a must hold at least one sample to intersect; got an empty batch.")
         units, counts = np.unique(a.indices, return_counts=True)
@@ -243,7 +244,7 @@ def reshape(code: SparseCode, unit_shape: int | Sequence[int]) -> SparseCode:
     ValueError, TypeError
         If `unit_shape` holds another number of units.
     """
-    _check_codes("code", code)
+    check_code("code", code)
     shape = _check_unit_shape(unit_shape)
     if prod(shape) != code.n_units:
         raise ValueError(
@@ -272,7 +273,7 @@ def coordinates(code: SparseCode) -> tuple[np.ndarray, ...]:
     >>> [axis.tolist() for axis in coordinates(SparseCode.from_indices([[1], [0, 5]], (2, 3)))]
     [[0, 1, 1], [0, 0, 1], [1, 0, 2]]
     """
-    _check_codes("code", code)
+    check_code("code", code)
     return code._rows(), *np.unravel_index(code.indices, code.unit_shape)
 
 
@@ -309,7 +310,8 @@ def concatenate_units(codes: Iterable[SparseCode], axis: int = 0) -> SparseCode:
     codes = list(codes)
     if not codes:
         raise ValueError("codes must hold at least one SparseCode; got none.")
-    _check_codes("codes", *codes)
+    for code in codes:
+        check_code("each of codes", code)
     first, n_axes = codes[0], len(codes[0].unit_shape)
     if not isinstance(axis, Integral):
         raise TypeError(f"axis must be an integer; got {axis!r}.")
@@ -362,22 +364,14 @@ def top_k(code: SparseCode, k: int) -> SparseCode:
     ValueError, TypeError
         If `k` is not such an integer.
     """
-    _check_codes("code", code)
+    check_code("code", code)
     kept = _select(code._top_k(k), code.indptr, code.indices, code.values)
     return SparseCode._trusted(*kept, code.unit_shape)
 
 
-def _check_codes(name: str, *codes: Any) -> None:
-    for code in codes:
-        if not isinstance(code, SparseCode):
-            raise TypeError(
-                f"{name} must be SparseCode; got {type(code).__name__}. "
-                "Use SparseCode.from_dense or from_scipy."
-            )
-
-
 def _check_pair(a: Any, b: Any, rowwise: bool) -> None:
-    _check_codes("a and b", a, b)
+    check_code("a", a)
+    check_code("b", b)
     if a.unit_shape != b.unit_shape:
         raise ValueError(
             f"a and b must share one unit_shape; got {a.unit_shape} and {b.unit_shape}."

@@ -200,7 +200,7 @@ def test_bad_arguments():
     made = filled(stored)
     for method in (made.add, made.overlaps, lambda code: made.search(code, k=1)):
         with pytest.raises(
-            ValueError, match=r"unit_shape \(10,\), that of the index; got \(2, 5\)"
+            ValueError, match=r"unit_shape \(10,\), that of the stored codes; got \(2, 5\)"
         ):
             method(SparseCode(stored.indptr, stored.indices, None, (2, 5)))
         with pytest.raises(TypeError, match=r"must be binary; got float64.*\.binarize\(k=\.\.\.\)"):

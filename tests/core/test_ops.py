@@ -158,7 +158,7 @@ def test_pairs_are_checked(operation):
     code = SparseCode.from_indices([[0], [1]], 4)
     with pytest.raises(ValueError, match=r"share one unit_shape; got \(4,\) and \(2, 2\)"):
         operation(code, SparseCode.from_indices([[0], [1]], (2, 2)))
-    with pytest.raises(TypeError, match="must be SparseCode; got ndarray"):
+    with pytest.raises(TypeError, match="must be a SparseCode; got ndarray"):
         operation(code, code.to_dense())
     rowwise = {"rowwise": True} if operation in (overlap, jaccard) else {}
     with pytest.raises(ValueError, match=r"as many samples.*2 and 1"):

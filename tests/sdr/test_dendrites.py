@@ -209,9 +209,11 @@ def test_bad_numbers_are_refused(bank, patterns, call, message):
 
 def test_codes_of_other_cells_are_refused(bank, patterns):
     other = SparseCode.from_indices([[3]], (5, 10))
-    with pytest.raises(ValueError, match=r"unit_shape of the bank's cells, \(50,\); got \(5, 10\)"):
+    with pytest.raises(
+        ValueError, match=r"unit_shape \(50,\), that of the bank's cells; got \(5, 10\)"
+    ):
         bank.detect(other, 2)
-    with pytest.raises(ValueError, match="unit_shape of the bank's cells"):
+    with pytest.raises(ValueError, match="that of the bank's cells"):
         bank.learn(other, [0], n_synapses=1)
     with pytest.raises(TypeError, match="code must be a SparseCode; got ndarray"):
         bank.detect(patterns.to_dense(), 2)
