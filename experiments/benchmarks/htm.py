@@ -2,7 +2,9 @@
 
 htm.core is not run here: it needs a long build by hand. Its figures were measured once on a machine
 whose limits are known, on one thread; they are multiplied by how much faster this machine's limits
-are now. That is no race side by side, and the ratios say so.
+are now. That is no race side by side, and the ratios say so. Which limit holds htm.core back is not
+known, so there are two: the speed of arithmetic, and that of memory, which swings most with what
+else the machine's memory serves.
 """
 
 from __future__ import annotations
@@ -131,7 +133,9 @@ def _fastest(work: Callable[[], object], n_rounds: int) -> float:
 def htm(config: Config, streams: Streams, progress: Any) -> Outcome:
     """Time every task, and rescale the figures by limits that are measured in the same run."""
     limits = machine_limits(config.n_matrix)
-    factor = max(1.0, *(limits[name] / before for name, before in LIMITS.items()))
+    faster = {name: limits[name] / before for name, before in LIMITS.items()}
+    arithmetic = max(1.0, *(rate for name, rate in faster.items() if "GEMM" in name))
+    memory = max(1.0, *(rate for name, rate in faster.items() if "triad" in name))
     parts: list[Callable[[], list[float]]] = [
         lambda: _pooler_rates(config, 1024, 1.0, streams),
         lambda: _pooler_rates(config, 4096, 0.5, streams),
@@ -145,33 +149,41 @@ def htm(config: Config, streams: Streams, progress: Any) -> Outcome:
             "task": [one.task for one in FIGURES],
             "ours": ours,
             "htm_core_figure": figures,
-            "rescaled": factor * figures,
-            "ratio_to_figure": ours / (factor * figures),
+            "by_arithmetic": ours / (arithmetic * figures),
+            "by_memory": ours / (memory * figures),
             "goal": [one.goal for one in FIGURES],
         },
-        {"factor": np.array(factor), "limits": np.array([limits[name] for name in LIMITS])},
+        {
+            "arithmetic": np.array(arithmetic),
+            "memory": np.array(memory),
+            "limits": np.array([limits[name] for name in LIMITS]),
+        },
     )
 
 
 @htm.plot
 def figure(record: Record, ax: Any) -> None:
-    """Draw how many times as fast ours is, with the goals."""
+    """Draw how many times as fast ours is, rescaled by either limit, with the goals."""
     rows = record.table.rows()[::-1]
     labels = [row["task"] for row in rows]
-    ax.barh(labels, [row["ratio_to_figure"] for row in rows], color="#0072b2", height=0.6)
+    for name, color in (("by_arithmetic", "#56b4e9"), ("by_memory", "#0072b2")):
+        label = name.replace("by_", "rescaled by ")
+        ax.barh(labels, [row[name] for row in rows], color=color, height=0.6, label=label)
     ax.plot([row["goal"] for row in rows], labels, "|", color="#d55e00", markersize=14, mew=2)
     ax.set(xscale="log", xlabel="times htm.core's figure, rescaled (not side by side)")
-    ax.set_xticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
+    ax.set_xticks([1, 2, 5, 10, 20, 50], ["1", "2", "5", "10", "20", "50"])
     ax.set_xlim(left=0.5)
     ax.set_title("Steps a second on one thread; goals in red", loc="right")
+    ax.legend(loc="lower right")
 
 
 if __name__ == "__main__":
     kept = htm.run(results="results", progress=True)
     for row in kept.table.rows():
         print(
-            f"{row['task']:>42}: {row['ours']:9,.0f} steps/s, {row['ratio_to_figure']:5.1f} times "
-            f"htm.core's figure ({row['htm_core_figure']:,.0f}, here {row['rescaled']:,.0f}); "
-            f"goal {row['goal']:g}"
+            f"{row['task']:>42}: {row['ours']:9,.0f} steps/s; htm.core's figure "
+            f"{row['htm_core_figure']:,.0f}: {row['by_arithmetic']:.1f} times that, rescaled by "
+            f"arithmetic, {row['by_memory']:.1f} by memory; goal {row['goal']:g}"
         )
-    print(f"figures multiplied by {float(kept.arrays['factor']):.2f}; not side by side")
+    factors = {name: float(kept.arrays[name]) for name in ("arithmetic", "memory")}
+    print(f"figures multiplied by {factors}; not side by side")

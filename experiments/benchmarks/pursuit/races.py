@@ -54,19 +54,25 @@ def races(config: Config) -> list[Race]:
     on_activations = Race(
         "activations", "pursuit", {"n_nonzero": config.n_active}, "activations", activations, ()
     )
-    found += [_ols(on_activations, n_threads) for n_threads in (1, 2)]
+    found += [
+        _ols(on_activations, n_threads, gram) for gram in (True, False) for n_threads in (1, 2)
+    ]
     spams = Entry("spams", {"dtype": "float32", "n_threads": 1}, goal=2.0)
     found.append(_omp(on_activations, "float32", config.n_slow_activations, np.nan, spams))
     return found
 
 
-def _ols(problem: Race, n_threads: int) -> Race:
-    """Return ours and spams by orthogonal least squares, in float32."""
+def _ols(problem: Race, n_threads: int, gram: bool = True) -> Race:
+    """Return ours and spams by orthogonal least squares, in float32; `gram` is of ours."""
     how: dict[str, Any] = {"dtype": "float32", "n_threads": n_threads}
     k = problem.objective["n_nonzero"]
     return problem._replace(
-        name=f"OLS, {problem.name}, k={k}, float32, {on_threads(n_threads)}",
-        entries=(Entry("sparsecode", {**how, "rule": "ols"}), Entry("spams", how, goal=2.0)),
+        name=f"OLS{'' if gram else ' without Gram'}, {problem.name}, k={k}, float32, "
+        f"{on_threads(n_threads)}",
+        entries=(
+            Entry("sparsecode", {**how, "rule": "ols", "gram": gram}),
+            Entry("spams", how, goal=2.0),
+        ),
         reference="spams",
         slack=0.005,
     )
