@@ -264,6 +264,7 @@ def refitted(record: Record, ax: Any) -> None:
             heights, edges, color=STYLES[name][0], label=f"{LONG[name]} (R2 {explained:.2f})",
         )  # fmt: skip
     ax.set(xlabel="fitted bandwidth (degrees)", ylabel="atoms")
+    ax.set_ylim(top=1.35 * ax.get_ylim()[1])  # room for the legend
     ax.legend(fontsize="x-small", loc="upper center")
     ax.set_title("log-Gabors fitted to learned atoms")
 
