@@ -40,7 +40,9 @@ def _new_row(
     scale: float,
 ) -> np.ndarray:
     """Write row `n` of the strips and return it."""
-    row = weights * np.pad(source, (0, weights.size - source.size))
+    width = min(source.size, weights.size)  # rows of a Gram matrix have entries to spare
+    row = np.zeros_like(weights)
+    row[:width] = weights[:width] * source[:width]
     for a in range(n):
         row -= coefficients[a] * strips[:, a].ravel()
     row *= scale
