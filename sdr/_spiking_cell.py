@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from numbers import Real
 from typing import Any, ClassVar, NamedTuple
@@ -21,7 +22,7 @@ class Pathway(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Cell:
+class Cell(ABC):
     """Constants that all cells share; conductances in nS, potentials in mV, times in ms."""
 
     rest: float = -70.0
@@ -61,14 +62,14 @@ class Cell:
             )
 
     @property
+    @abstractmethod
     def pathways(self) -> tuple[Pathway, ...]:
         """Return what each input spike does."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def equations(self) -> str:
         """Return the differential equations, in Brian2's language."""
-        raise NotImplementedError
 
     @property
     def least_synapses(self) -> int:

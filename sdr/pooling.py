@@ -102,10 +102,12 @@ class SpatialPooler(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     Notes
     -----
     After Cui, Ahmad & Hawkins (2017), "The HTM spatial pooler", Frontiers in Computational
-    Neuroscience 11:111, with the defaults of htm.core. Ties go to the lower index. The target is
-    `density`, with an `inhibition_radius` the mean duty cycle of the neighbourhood. Permanences
-    are float32 and lie between 0 and 1. Left out of htm.core's: columns that lift their
-    permanences when they rarely overlap, and a radius that follows the receptive fields.
+    Neuroscience 11:111, with the defaults of htm.core except `stimulus_threshold`, there 0, by
+    which columns without any active input win too where others are missing. Ties go to the lower
+    index. The target is `density`, with an `inhibition_radius` the mean duty cycle of the
+    neighbourhood. Permanences are float32 and lie between 0 and 1. Left out of htm.core's: columns
+    that lift their permanences when they rarely overlap, and a radius that follows the receptive
+    fields.
 
     Beyond its synapses (four bytes for each input between the first and the last of a pool), a
     pooler keeps a bit for every pair of input and column.
