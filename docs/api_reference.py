@@ -149,9 +149,17 @@ API = (
         {
             "Without network": ("load_digits16", "load_images", "natural_images", "planted_codes"),
             "Opt-in downloads": ("load_mnist", "load_olshausen_field", "load_van_hateren"),
-            "Prepare": ("extract_patches", "normalize_local_contrast", "patch_batches", "whiten"),
-            "Results": ("ImageSet", "LabelledImages", "PlantedCodes"),
-            "Constants": ("RENTZEPERIS_NUMBERS",),
+            "From a copy of one's own": ("load_weizmann",),
+            "Prepare": (
+                *("extract_patches", "normalize_local_contrast", "patch_batches", "prepare_digits"),
+                "whiten",
+            ),
+            "Sequences": ("edge_sequences", "moving_edges", "random_sequences"),
+            "Results": (
+                *("CodeSequences", "ImageSet", "LabelledImages", "LabelledVideos"),
+                "PlantedCodes",
+            ),
+            "Constants": ("RENTZEPERIS_NUMBERS", "WEIZMANN_ACTIONS"),
         },
     ),
     Section(
@@ -247,6 +255,35 @@ API = (
                 "psychometric_curve",
             ),
             "Recognition": ("Recognition", "draw_noisy", "draw_strangers", "recognise"),
+        },
+    ),
+    Section(
+        "memory",
+        "Associative memories",
+        {
+            "Protocol": ("AssociativeMemory", "Recall"),
+            "Memories": (
+                *("DenseMemory", "NearestPattern", "SparseDistributedMemory", "Sparsey"),
+                "Willshaw",
+            ),
+            "Sparsey's choice of a code": (
+                *("CodeChoice", "Sigmoid2010", "Sigmoid2014", "SigmoidCore", "SigmoidNeurithmic"),
+                *("SmoothDecay", "TableDecay"),
+            ),
+        },
+    ),
+    Section(
+        "memory.measures",
+        "How well a memory recalls",
+        {
+            "Errors": (
+                *("bit_error", "exact_recall", "missing", "relative_error", "spurious"),
+                "within_epsilon",
+            ),
+            "Information": ("mutual_information", "report"),
+            "Load": ("capacity", "recall_curve"),
+            "Codes": ("similarity_preservation",),
+            "Results": ("Capacity", "Similarity"),
         },
     ),
     Section("sparsecode.cli", "The command", {"Entry": ("main",)}),

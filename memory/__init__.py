@@ -7,6 +7,31 @@ __distribution__ = "sparsecode"
 require_own(__name__)
 
 # ruff: noqa: E402 - what follows must know that this package is ours
+from memory import measures
+from memory._code_choice import CodeChoice
+from memory._decay import SmoothDecay, TableDecay
 from memory._protocol import AssociativeMemory, Recall
+from memory._sigmoids import Sigmoid2010, Sigmoid2014, SigmoidCore, SigmoidNeurithmic
+from memory.dense import DenseMemory
+from memory.kanerva import SparseDistributedMemory
+from memory.nearest import NearestPattern
+from memory.sparsey import Sparsey
+from memory.willshaw import Willshaw
 
-__all__ = ["AssociativeMemory", "Recall"]
+__all__ = [
+    "AssociativeMemory",
+    "CodeChoice",
+    "DenseMemory",
+    "NearestPattern",
+    "Recall",
+    "Sigmoid2010",
+    "Sigmoid2014",
+    "SigmoidCore",
+    "SigmoidNeurithmic",
+    "SmoothDecay",
+    "SparseDistributedMemory",
+    "Sparsey",
+    "TableDecay",
+    "Willshaw",
+    "measures",
+]

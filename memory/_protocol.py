@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -32,8 +33,8 @@ class Recall:
         From 0, nothing known, as for a cue without an active unit, to 1, all of the cue known.
         Each memory says how it measures this.
     pattern : SparseCode
-        One row per cue, over the units of the patterns: the pattern that the memory gives back.
-        The same object as `code` in memories that keep patterns as they are.
+        One row per cue: the pattern that the memory gives back, over the units of the patterns.
+        The same object as `code` but in memories that code their patterns.
     """
 
     code: SparseCode
@@ -134,7 +135,7 @@ class AssociativeMemory(ABC):
         """
         about = {
             "kind": type(self).__name__,
-            "parameters": {name: getattr(self, name) for name in self._parameters},
+            "parameters": self._plain_parameters(),
             "n_stored": self.n_stored,
             "unit_shape": self.unit_shape,
         }
@@ -181,14 +182,25 @@ class AssociativeMemory(ABC):
         units = "" if self.unit_shape is None else " of " + " x ".join(map(str, self.unit_shape))
         return f"<{type(self).__name__} {self.n_stored} stored{units}, {self.nbytes:,} bytes>"
 
+    def _plain_parameters(self) -> dict[str, Any]:
+        """Return the constructor's arguments as JSON holds them."""
+        return {name: getattr(self, name) for name in self._parameters}
+
     def _check_patterns(self, patterns: Any, name: str = "patterns") -> SparseCode:
         """Return binary patterns, over the units of those before if there are any."""
+        return self._check_over(patterns, name, self.unit_shape, "the stored patterns")
+
+    @staticmethod
+    def _check_over(
+        patterns: Any, name: str, unit_shape: tuple[int, ...] | None, whose: str
+    ) -> SparseCode:
+        """Return binary patterns over units of this shape, which arrays are taken to have."""
         code = as_binary_code(name, patterns)
-        if self.unit_shape is None:
+        if unit_shape is None:
             return code
-        if not isinstance(patterns, SparseCode) and code.n_units == np.prod(self.unit_shape):
-            code = reshape(code, self.unit_shape)
-        return check_code(name, code, unit_shape=self.unit_shape, whose="the stored patterns")
+        if not isinstance(patterns, SparseCode) and code.n_units == prod(unit_shape):
+            code = reshape(code, unit_shape)
+        return check_code(name, code, unit_shape=unit_shape, whose=whose)
 
     def _check_cues(self, cues: Any) -> SparseCode:
         """Return binary cues over the units of what is stored."""

@@ -101,8 +101,8 @@ class Metrics:
         ValueError, TypeError
             If it is no SparseCode, or its units are not those of the samples before.
         """
-        before = None if self._last is None else self._last.unit_shape
-        code = check_code("code", code, unit_shape=before, whose="the samples before").binarize()
+        last = None if self._last is None else self._last.unit_shape
+        code = check_code("code", code, unit_shape=last, whose="the samples before").binarize()
         if code.n_samples == 0:
             return self
         shares, rest = self._shares(self.n_samples, code.n_samples)

@@ -1,0 +1,64 @@
+"""Rows of bits in words of 64: packing, unpacking, and counting inside kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from sparsecode._jit import jit, overload
+from sparsecode._simd import intrinsic
+from sparsecode.core.code import SparseCode
+
+__all__ = ["count_bits", "pack_bits", "pack_rows", "row_distance", "unpack_rows"]
+
+
+def count_bits(word: Any) -> int:
+    """Return how many bits of a word of uint64 are set."""
+    return int(word).bit_count()
+
+
+@intrinsic
+def _count_bits(typing_context, word):
+    def generate(context, builder, signature, arguments):
+        return builder.ctpop(arguments[0])
+
+    return types.int64(types.uint64), generate
+
+
+@overload(count_bits)
+def _compiled_count_bits(word):
+    return lambda word: _count_bits(word)
+
+
+@jit
+def row_distance(rows, i, others, j):
+    """Return the Hamming distance of row `i` and row `j` of another array of words."""
+    distance = 0
+    for word in range(rows.shape[1]):
+        distance += count_bits(rows[i, word] ^ others[j, word])
+    return distance
+
+
+def pack_bits(dense: np.ndarray) -> np.ndarray:
+    """Pack an array of bool into words, bit ``u % 64`` of word ``u // 64`` being column ``u``."""
+    packed = np.packbits(dense, axis=1, bitorder="little")
+    words = np.zeros((len(dense), -(-dense.shape[1] // 64) * 8), np.uint8)
+    words[:, : packed.shape[1]] = packed
+    return words.view("<u8").astype(np.uint64, copy=False)
+
+
+def pack_rows(code: SparseCode) -> np.ndarray:
+    """Return the rows of a binary code as words, shape (n_samples, ceil(n_units / 64))."""
+    words = np.zeros((code.n_samples, -(-code.n_units // 64)), np.uint64)
+    rows = np.repeat(np.arange(code.n_samples), code.n_active)
+    bits = np.uint64(1) << (code.indices % 64).astype(np.uint64)
+    np.bitwise_or.at(words, (rows, code.indices // 64), bits)
+    return words
+
+
+def unpack_rows(words: np.ndarray, n_units: int) -> np.ndarray:
+    """Return words as an array of uint8 of 0 and 1, shape (n_rows, n_units)."""
+    octets = np.ascontiguousarray(words, "<u8").view(np.uint8)
+    return np.unpackbits(octets, axis=1, count=n_units, bitorder="little")
