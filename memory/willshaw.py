@@ -182,8 +182,8 @@ class Willshaw(AssociativeMemory):
             self._is_full = True
             warnings.warn(
                 f"A Willshaw memory is full when half of its weights are set, and breaks down "
-                f"beyond; after {self.n_stored} patterns {self.matrix_load:.0%} are. Store fewer or "
-                f"sparser patterns, or take more units.",
+                f"beyond; after {self.n_stored} patterns {self.matrix_load:.0%} are. Store fewer "
+                f"or sparser patterns, or take more units.",
                 stacklevel=3,
             )
 
