@@ -263,8 +263,11 @@ API = (
         {
             "Protocol": ("AssociativeMemory", "Recall"),
             "Memories": (
-                *("DenseMemory", "NearestPattern", "SparseDistributedMemory", "Sparsey"),
-                "Willshaw",
+                *("BCPNN", "DenseMemory", "Hopfield", "NearestPattern"),
+                *("SparseDistributedMemory", "SparseHopfield", "Sparsey", "Willshaw"),
+            ),
+            "Levels of macs": (
+                *("ClassField", "Description", "Hierarchy", "Level", "LevelDescription"),
             ),
             "Sparsey's choice of a code": (
                 *("CodeChoice", "Sigmoid2010", "Sigmoid2014", "SigmoidCore", "SigmoidNeurithmic"),

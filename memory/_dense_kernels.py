@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from memory._words import count_bits
+from memory._count_simd import count_bits
 from sparsecode._jit import jit
 
 

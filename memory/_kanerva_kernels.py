@@ -7,8 +7,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from memory._words import row_distance
+from memory._count_simd import count_bits
 from sparsecode._jit import jit
+
+
+@jit
+def row_distance(rows, i, others, j):
+    """Return the Hamming distance of row `i` and row `j` of another array of words."""
+    distance = 0
+    for word in range(rows.shape[1]):
+        distance += count_bits(rows[i, word] ^ others[j, word])
+    return distance
 
 
 @jit

@@ -1,44 +1,12 @@
-"""Rows of bits in words of 64: packing, unpacking, and counting inside kernels."""
+"""Rows of bits in words of 64: packing and unpacking."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import types
 
-from sparsecode._jit import jit, overload
-from sparsecode._simd import intrinsic
 from sparsecode.core.code import SparseCode
 
-__all__ = ["count_bits", "pack_bits", "pack_rows", "row_distance", "unpack_rows"]
-
-
-def count_bits(word: Any) -> int:
-    """Return how many bits of a word of uint64 are set."""
-    return int(word).bit_count()
-
-
-@intrinsic
-def _count_bits(typing_context, word):
-    def generate(context, builder, signature, arguments):
-        return builder.ctpop(arguments[0])
-
-    return types.int64(types.uint64), generate
-
-
-@overload(count_bits)
-def _compiled_count_bits(word):
-    return lambda word: _count_bits(word)
-
-
-@jit
-def row_distance(rows, i, others, j):
-    """Return the Hamming distance of row `i` and row `j` of another array of words."""
-    distance = 0
-    for word in range(rows.shape[1]):
-        distance += count_bits(rows[i, word] ^ others[j, word])
-    return distance
+__all__ = ["pack_bits", "pack_rows", "unpack_rows"]
 
 
 def pack_bits(dense: np.ndarray) -> np.ndarray:

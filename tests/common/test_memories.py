@@ -25,6 +25,10 @@ class Case(NamedTuple):
 
 CASES = {
     "Willshaw": Case(lambda: memory.Willshaw()),
+    "Hierarchy": Case(lambda: memory.Hierarchy([memory.Level(16, 8)], random_state=0)),
+    "Hopfield": Case(lambda: memory.Hopfield(), N_UNITS // 2),
+    "SparseHopfield": Case(lambda: memory.SparseHopfield()),
+    "BCPNN": Case(lambda: memory.BCPNN()),
     "SparseDistributedMemory": Case(
         lambda: memory.SparseDistributedMemory(4000, radius=105, random_state=0), N_UNITS // 2
     ),

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from memory._words import count_bits, pack_bits, pack_rows, unpack_rows
+from memory._count_simd import count_bits
+from memory._words import pack_bits, pack_rows, unpack_rows
 from memory.kanerva import SparseDistributedMemory
 from sparsecode._jit import available_threads
 from sparsecode.core import SparseCode
