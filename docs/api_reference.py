@@ -276,6 +276,24 @@ API = (
         },
     ),
     Section(
+        "memory.theory",
+        "What theory says of memories",
+        {
+            "Willshaw": (
+                *("willshaw_capacity", "willshaw_false_positive", "willshaw_information"),
+                "willshaw_load",
+            ),
+            "Attractor networks": (
+                *("dense_capacity", "hopfield_capacity", "hopfield_overlap"),
+                "sparse_hopfield_capacity",
+            ),
+            "Kanerva": (
+                *("sdm_activation", "sdm_bit_error", "sdm_critical_distance"),
+                *("sdm_shared_activation", "sdm_signal_to_noise"),
+            ),
+        },
+    ),
+    Section(
         "memory.measures",
         "How well a memory recalls",
         {

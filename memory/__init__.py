@@ -7,7 +7,7 @@ __distribution__ = "sparsecode"
 require_own(__name__)
 
 # ruff: noqa: E402 - what follows must know that this package is ours
-from memory import measures
+from memory import measures, theory
 from memory._code_choice import CodeChoice
 from memory._decay import SmoothDecay, TableDecay
 from memory._protocol import AssociativeMemory, Recall
@@ -47,4 +47,5 @@ __all__ = [
     "TableDecay",
     "Willshaw",
     "measures",
+    "theory",
 ]
