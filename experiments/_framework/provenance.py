@@ -30,7 +30,8 @@ def provenance(experiment_file: Path | None = None) -> dict[str, Any]:
     experiment_file : pathlib.Path, optional
         The module that declares the experiment; it takes part in the source hash.
     """
-    status = _git("status", "--porcelain")
+    # records that other runs have left there are no change of what is run
+    status = _git("status", "--porcelain", "--", ".", ":!docs/records")
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "revision": _git("rev-parse", "HEAD"),

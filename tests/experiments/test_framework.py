@@ -473,6 +473,9 @@ def test_provenance_tells_revision_and_changes(tmp_path, monkeypatch):
     facts = provenance()
     assert facts["revision"] == git("rev-parse", "HEAD")
     assert facts["dirty"] is False
+    (tmp_path / "docs/records/toy").mkdir(parents=True)
+    (tmp_path / "docs/records/toy/record.json").touch()
+    assert provenance()["dirty"] is False
     (tmp_path / "new.py").touch()
     assert provenance()["dirty"] is True
 
