@@ -6,8 +6,8 @@ from abc import abstractmethod
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
+from memory._coactivation_kernels import count_pairs
 from memory._protocol import AssociativeMemory, Recall
 from sparsecode._jit import threads
 from sparsecode._parallel import map_tiles, tiles_of
@@ -34,7 +34,6 @@ class CoactivationMemory(AssociativeMemory):
 
     def __init__(self) -> None:
         self._pairs = np.zeros((0, 0), np.float32)
-        self._mass = 0.0
         self._made: tuple[np.ndarray, np.ndarray] | None = None
 
     @abstractmethod
@@ -57,26 +56,30 @@ class CoactivationMemory(AssociativeMemory):
         return 2 * self._pairs.nbytes
 
     @property
+    def _mass(self) -> float:
+        """Sum of the weights of all patterns, in the units of the counts."""
+        return float(self.n_stored)
+
+    @property
     def _activity(self) -> float:
         """Mean number of active units of a pattern."""
         return float(np.trace(self._pairs, dtype=np.float64)) / self._mass
 
     def _add(self, code: SparseCode, weights: np.ndarray | None = None) -> None:
-        """Count the active units and pairs of patterns, each with a weight."""
+        """Count the active units and pairs of patterns, each with a weight, 1 by default."""
         if not self.n_stored:
             self.unit_shape = code.unit_shape
             self._pairs = np.zeros((code.n_units, code.n_units), np.float32)
-        for first in range(0, code.n_samples, BATCH):
-            part = code[first : first + BATCH].to_scipy().astype(np.float32)
-            scaled = part
-            if weights is not None:
-                scaled = sparse.diags_array(weights[first : first + BATCH]) @ part
-            if part.nnz > DENSE * np.prod(part.shape):
-                self._pairs += part.toarray().T @ scaled.toarray()
-            else:
-                products = (part.T @ scaled).tocoo()
-                self._pairs[products.row, products.col] += products.data
-        self._mass += code.n_samples if weights is None else float(weights.sum())
+        if weights is None and len(code.indices) > DENSE * np.prod(code.shape):
+            for first in range(0, code.n_samples, BATCH):
+                part = code[first : first + BATCH].to_dense().reshape(-1, code.n_units)
+                part = part.astype(np.float32)
+                self._pairs += part.T @ part
+        else:
+            if weights is None:
+                weights = np.ones(code.n_samples)
+            indptr, indices = code.indptr.astype(np.int64), code.indices.astype(np.int32)
+            count_pairs(indptr, indices, weights.astype(np.float32), self._pairs)
         self.n_stored += code.n_samples
         self._made = None
 
@@ -106,20 +109,24 @@ class CoactivationMemory(AssociativeMemory):
         return code
 
     def _arrays(self) -> dict[str, np.ndarray]:
-        return {"pairs": self._pairs, "mass": np.array(self._mass)}
+        return {"pairs": self._pairs}
 
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
         pairs = np.ascontiguousarray(arrays["pairs"], np.float32)
         n_units = int(np.prod(self.unit_shape or (0,)))
         if pairs.shape != (n_units, n_units):
             raise ValueError(f"pairs must be {n_units} x {n_units}; got {pairs.shape}.")
-        self._pairs, self._mass, self._made = pairs, float(arrays["mass"]), None
+        self._pairs, self._made = pairs, None
 
 
 def best_units(fields: np.ndarray, k: int) -> np.ndarray:
     """Mark the `k` units of each row with the largest fields, the first of equals."""
     k = min(k, fields.shape[1])
     bar = np.partition(fields, fields.shape[1] - k, axis=1)[:, -k][:, None]
-    chosen, equal = fields > bar, fields == bar
-    room = k - chosen.sum(axis=1, keepdims=True)
-    return chosen | (equal & (np.cumsum(equal, axis=1) <= room))
+    chosen = fields >= bar
+    many = np.flatnonzero(chosen.sum(axis=1) > k)
+    if many.size:
+        above, equal = fields[many] > bar[many], fields[many] == bar[many]
+        room = k - above.sum(axis=1, keepdims=True)
+        chosen[many] = above | (equal & (np.cumsum(equal, axis=1) <= room))
+    return chosen

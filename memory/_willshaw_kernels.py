@@ -9,11 +9,19 @@ from typing import Any
 
 import numpy as np
 
+from memory._count_simd import count_bits
 from sparsecode._bits_simd import COUNTERS, add_columns, spread
 from sparsecode._jit import jit
 from sparsecode._simd import lowest_bit
 
-__all__ = ["connect", "connected_share", "list_bits", "recall_all", "recall_best"]
+__all__ = [
+    "connect",
+    "connected_share",
+    "count_marked",
+    "list_marked",
+    "recall_all",
+    "recall_best",
+]
 
 
 @jit
@@ -95,24 +103,52 @@ def recall_best(indptr, indices, bits, fraction, n_winners, planes, counts, tall
 
 
 @jit
-def list_bits(winners, indptr, indices):
-    """List the marked units of each cue, or only count them where there is no room for a list."""
-    n = 0
+def count_marked(winners, indptr):
+    """Count the marked units of each cue, so that they can be listed."""
+    indptr[0] = 0
     for i in range(winners.shape[0]):
+        n = 0
         for word in range(winners.shape[1]):
-            mask: Any = np.int64(winners[i, word])
-            while mask != 0:
-                if n < indices.size:
-                    indices[n] = 64 * word + lowest_bit(mask)
-                mask &= mask - 1
-                n += 1
-        indptr[i + 1] = n
+            n += count_bits(winners[i, word])
+        indptr[i + 1] = indptr[i] + n
 
 
 @jit
-def connected_share(indptr, indices, other_indptr, other_indices, bits, shares):
-    """Say which share of the pairs of a row's units and the other's is connected, 0 for none."""
+def list_marked(winners, indptr, indices):
+    """List the marked units of each cue."""
+    for i in range(winners.shape[0]):
+        n, end = indptr[i], indptr[i + 1]
+        word = 0
+        while n < end:
+            mask: Any = np.int64(winners[i, word])
+            while mask != 0:
+                indices[n] = 64 * word + lowest_bit(mask)
+                mask &= mask - 1
+                n += 1
+            word += 1
+
+
+@jit
+def _holds(indices, begin, end, marked):
+    """Say whether all of a row's units are marked."""
+    for p in range(begin, end):
+        if marked[indices[p] >> 6] >> np.uint64(indices[p] & 63) & np.uint64(1) == 0:
+            return False
+    return True
+
+
+@jit
+def connected_share(indptr, indices, other_indptr, other_indices, bits, winners, all_, shares):
+    """Say which share of the pairs of a row's units and the other's is connected, 0 for none.
+
+    Where the `winners` are those connected to `all_` of the row, it is 1 if the other's are among
+    them.
+    """
     for i in range(shares.size):
+        begin, end = other_indptr[i], other_indptr[i + 1]
+        if all_ and begin < end and _holds(other_indices, begin, end, winners[i]):
+            shares[i] = 1.0
+            continue
         n_pairs = (indptr[i + 1] - indptr[i]) * (other_indptr[i + 1] - other_indptr[i])
         shared = np.uint64(0)
         for p in range(indptr[i], indptr[i + 1]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import exp, expm1
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from sparsecode.core.code import SparseCode
 
 __all__ = ["BCPNN"]
 
-#: Weight of the newest pattern at which all counts are brought back to 1.
+#: Weight of a pattern at which all counts are brought back to 1.
 LARGEST = 1e6
 
 
@@ -130,14 +131,16 @@ class BCPNN(CoactivationMemory):
             if code.n_samples:
                 self._add(code)
             return code
-        fading = max(1.0 - 1.0 / self.tau, 1e-6)
-        most = max(1, int(np.log(LARGEST) / -np.log(fading)))
-        for first in range(0, code.n_samples, most):
-            part = code[first : first + most]
-            faded = fading**part.n_samples
-            self._pairs *= np.float32(faded)
-            self._mass *= faded
-            self._add(part, fading ** np.arange(part.n_samples)[::-1])
+        if code.n_samples == 0:
+            return code
+        first = 0
+        while first < code.n_samples:
+            age = self.n_stored % self._epoch
+            if age == 0:
+                self._pairs *= np.float32(exp(-self._rate * self._epoch))
+            part = code[first : first + self._epoch - age]
+            self._add(part, np.exp(self._rate * np.arange(age, age + part.n_samples)))
+            first += part.n_samples
         return code
 
     def recall(self, cues: Any, *, n_threads: int | None = None) -> Recall:
@@ -164,11 +167,36 @@ class BCPNN(CoactivationMemory):
         """
         return self._recall(cues, n_threads)
 
+    @property
+    def _rate(self) -> float:
+        """Logarithm of how much more the next pattern counts than the one before it."""
+        if self.tau is None:
+            return 0.0
+        return -float(np.log1p(-1.0 / self.tau)) if self.tau > 1.0 else float(np.log(LARGEST))
+
+    @property
+    def _epoch(self) -> int:
+        """After how many patterns the counts are brought back to a weight of 1 for the newest."""
+        return max(1, int(np.log(LARGEST) / self._rate))
+
+    @property
+    def _scale(self) -> float:
+        """Weight of the newest pattern: newer ones count more, instead of older ones less."""
+        return 1.0 if self.tau is None else exp(self._rate * ((self.n_stored - 1) % self._epoch))
+
+    @property
+    def _mass(self) -> float:
+        """Sum of the weights of all patterns, in the units of the counts."""
+        if self.tau is None:
+            return float(self.n_stored)
+        return self._scale * expm1(-self._rate * self.n_stored) / expm1(-self._rate)
+
     def _make(self) -> tuple[np.ndarray, np.ndarray]:
-        n, mass = len(self._pairs), self._mass + self.prior
+        prior = self.prior * self._scale
+        n, mass = len(self._pairs), self._mass + prior
         mean = max(self._activity / n, 1e-12)
-        alone = (np.diag(self._pairs).astype(np.float64) + self.prior * mean) / mass
-        weights = np.log((self._pairs + self.prior * mean**2) / mass)
+        alone = (np.diag(self._pairs).astype(np.float64) + prior * mean) / mass
+        weights = np.log((self._pairs + prior * mean**2) / mass)
         weights -= np.log(alone)[:, None]
         weights -= np.log(alone)[None, :]
         np.fill_diagonal(weights, 0.0)

@@ -7,17 +7,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from memory._hopfield_kernels import settle_one_by_one
+from memory._hopfield_kernels import settle_at_once, settle_one_by_one
 from memory._protocol import AssociativeMemory, Recall
 from sparsecode._jit import threads
-from sparsecode._parallel import map_tiles, tiles_of
+from sparsecode._parallel import map_tiles
 from sparsecode._validation import check_count, check_option
 from sparsecode.core.code import SparseCode
 
 __all__ = ["Hopfield"]
 
-#: Cues that settle together, and patterns that are added up together.
-TILE, BATCH = 64, 1024
+#: Cues whose fields are computed together, cues that settle side by side, and patterns that are
+#: added up together.
+TILE, SIDE_BY_SIDE, BATCH = 256, 64, 1024
 #: Whole numbers up to here are exact in float32.
 EXACT = 2**24
 #: Patterns a unit beyond which no pattern is stable (Amit, Gutfreund & Sompolinsky 1987).
@@ -36,9 +37,10 @@ class Hopfield(AssociativeMemory):
     update : {"asynchronous", "synchronous"}, default="asynchronous"
         One unit after the other, in an order that is random but the same for all cues, which never
         raises the energy :math:`-\frac12 s^\top W s`; or all at once, which may end in a cycle of
-        two states.
+        two states: the answer is then the one that step `max_iter` reaches.
     max_iter : int, default=100
-        Sweeps over all units at most; fewer once none moves.
+        Sweeps over all units at most; fewer once none moves. With ``update="synchronous"`` and 1,
+        the single read of a linear associator.
     random_state : int, default=0
         Seed of the order.
 
@@ -65,6 +67,9 @@ class Hopfield(AssociativeMemory):
     abilities", PNAS 79:2554, 1982. Weights are whole numbers in float32, ``4 n_units ** 2`` bytes,
     exact for up to 16 million patterns. Made for patterns of which half of the units are active;
     beyond 0.138 patterns a unit none is stable any more, of which a warning tells.
+
+    Left out: random orders that differ between cues or sweeps, noise (temperature), and the
+    pseudo-inverse rule.
 
     *Familiarity*: by how many units the answer is like the cue, beyond chance: of :math:`d` that
     differ, :math:`\max(0, 1 - 2 d / N)`; 0 for a cue without an active unit.
@@ -170,7 +175,8 @@ class Hopfield(AssociativeMemory):
         """
         code = self._check_cues(cues)
         with threads(n_threads) as width:
-            tiles = tiles_of(code.n_samples, TILE)
+            height = max(1, min(TILE, -(-code.n_samples // width)))  # fields are exact in any tile
+            tiles = [slice(i, i + height) for i in range(0, code.n_samples, height)]
             found = map_tiles(lambda rows: self._settle(code[rows]), tiles, width)
         states = np.concatenate([np.zeros((0, code.n_units), bool), *found])
         answer = SparseCode.from_dense(states.reshape(-1, *code.unit_shape))
@@ -203,26 +209,34 @@ class Hopfield(AssociativeMemory):
     def _settle(self, code: SparseCode) -> np.ndarray:
         """Return which units are active once some cues have settled."""
         states = _as_states(code)
-        if self.update == "asynchronous":
-            order = np.random.default_rng(self.random_state).permutation(code.n_units)
-            fields = self._fields(states).astype(np.float64)
-            n_sweeps = np.empty(len(states), np.int64)
-            settle_one_by_one(self._weights, order, self.max_iter, states, fields, n_sweeps)
-            return states > 0
-        before = states
-        for _ in range(self.max_iter):
-            fields = self._fields(states)
-            following = np.where(fields == 0.0, states, np.sign(fields)).astype(np.float32)
-            if (following == states).all() or (following == before).all():
-                return following > 0
-            before, states = states, following
+        fields = self._fields(states)
+        for first in range(0, len(states), SIDE_BY_SIDE):
+            some = slice(first, first + SIDE_BY_SIDE)
+            self._follow(states[some], fields[some])
         return states > 0
 
+    def _follow(self, states: np.ndarray, fields: np.ndarray) -> None:
+        """Let states that fit into the cache follow their fields, in place."""
+        n_flips = np.empty(len(states), np.int64)
+        if self.update == "asynchronous":
+            order = np.random.default_rng(self.random_state).permutation(states.shape[1])
+            settle_one_by_one(self._weights, order, self.max_iter, states, fields, n_flips)
+        else:
+            flips = np.zeros(states.shape, bool)
+            settle_at_once(self._weights, self.max_iter, states, fields, flips, n_flips)
+
     def _fields(self, states: np.ndarray) -> np.ndarray:
-        """Return the fields of states, in whole numbers."""
-        if self.n_stored * states.shape[1] < EXACT:
+        """Return the fields of states, whole numbers: in float32 where that holds them all."""
+        if self._largest_field() < EXACT:
             return states @ self._weights
         return states.astype(np.float64) @ self._weights.astype(np.float64)
+
+    def _largest_field(self) -> float:
+        """Return what no field can exceed, and no part of its sum."""
+        bound = float(self.n_stored) * len(self._weights)
+        if bound < EXACT:
+            return bound
+        return float(np.abs(self._weights).sum(axis=1, dtype=np.float64).max())
 
     def _arrays(self) -> dict[str, np.ndarray]:
         return {"weights": self._weights}

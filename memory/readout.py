@@ -69,9 +69,8 @@ class ClassField(ClassifierMixin, BaseEstimator):
     array(['a', 'b'], dtype='<U1')
     """
 
-    # nothing to be passed on to these by meta-estimators
+    # nothing to be passed on to it by meta-estimators
     __metadata_request__partial_fit: ClassVar = {"classes": UNUSED}
-    __metadata_request__score: ClassVar = {"sample_weight": UNUSED}
 
     def __init__(self, rule: str = "binary") -> None:
         self.rule = rule
@@ -180,6 +179,30 @@ class ClassField(ClassifierMixin, BaseEstimator):
         """
         sums = self._sums(X)
         return self.classes_[sums.argmax(axis=1)]
+
+    def score(self, X: Any, y: Any) -> float:
+        """Return the share of samples whose class is predicted.
+
+        Parameters
+        ----------
+        X : SparseCode, array-like or sparse array of shape (n_samples, n_units)
+            Binary, as for `fit`.
+        y : array-like of shape (n_samples,)
+            Class of each.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the samples are not binary, have other units, or are not as many as the classes.
+        sklearn.exceptions.NotFittedError
+            Before anything was learned.
+        """
+        predicted = self.predict(X)
+        return float(np.mean(predicted == _check_classes(y, predicted.size)))
 
     def _start(self, n_units: int, classes: np.ndarray) -> ClassField:
         self.classes_, self.n_features_in_ = classes, n_units

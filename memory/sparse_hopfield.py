@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -87,9 +88,7 @@ class SparseHopfield(CoactivationMemory):
         if self.density == 1.0:
             raise ValueError("density must be below 1; got 1.0. All units cannot be active.")
         self.n_winners = None if n_winners is None else check_count("n_winners", n_winners)
-        self.threshold = None if threshold is None else float(threshold)
-        if self.threshold is not None and not np.isfinite(self.threshold):
-            raise ValueError(f"threshold must be finite; got {threshold}.")
+        self.threshold = None if threshold is None else _check_finite("threshold", threshold)
         self.max_iter = check_count("max_iter", max_iter)
 
     def store(self, patterns: Any) -> SparseCode:
@@ -160,3 +159,12 @@ class SparseHopfield(CoactivationMemory):
             return fields > self.threshold
         k = self.n_winners or max(1, round(self._f * fields.shape[1]))
         return best_units(fields, k)
+
+
+def _check_finite(name: str, value: Any) -> float:
+    """Return `value` as a float if it is a finite number."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number; got {value!r}.")
+    if not np.isfinite(float(value)):
+        raise ValueError(f"{name} must be finite; got {value}.")
+    return float(value)

@@ -97,9 +97,10 @@ class Sparsey(SparseyTransformer):
     Sparsey is a trademark of Neurithmic Systems, with which this package has no connection. The
     model is that of Rinkus (2010), "A cortical sparse distributed coding model linking mini- and
     macrocolumn-scale functionality", Rinkus (2014), "Sparsey: event recognition via deep
-    hierarchical sparse distributed codes", and Rinkus & Leveille (2017), "Superposed episodic and semantic
-    memory via sparse distributed representation". It was written from published descriptions of
-    the model and of its ports, not from any code, and those leave much open. Ours are:
+    hierarchical sparse distributed codes", and Rinkus & Leveille (2017), "Superposed episodic and
+    semantic memory via sparse distributed representation". It was written from published
+    descriptions of the model and of its ports, not from any code, and those leave much open. Ours
+    are:
 
     * The defaults of A, B and :math:`V_\zeta`, all exponents of 1, and no :math:`F` on U and D,
       whose sources tell no number of hypotheses. :math:`\zeta` rounds halves up.

@@ -18,7 +18,7 @@ from sparsecode.core.code import SparseCode
 __all__ = ["Willshaw"]
 
 #: Cues that are recalled together.
-TILE = 256
+TILE = 512
 #: Share of set bits beyond which recall breaks down.
 LIMIT = 0.5
 
@@ -211,32 +211,39 @@ class Willshaw(AssociativeMemory):
             Before anything is stored.
         """
         code = self._check_cues(cues)
+        assert self.target_shape is not None
         with threads(n_threads) as width:
-            answer = self._answer(code, width)
-            for _ in range(self.n_steps - 1 if self._is_auto else 0):
-                last, answer = answer, self._answer(answer, width)
-                if answer == last:
-                    break
-        other = code if self._is_auto else answer
-        shares = np.empty(code.n_samples)
-        kernels.connected_share(
-            code.indptr, code.indices, other.indptr, other.indices, self._bits, shares
-        )
+            tiles = tiles_of(code.n_samples, TILE)
+            found = map_tiles(lambda rows: self._recall_tile(code[rows]), tiles, width)
+        empty = SparseCode.from_indices([], self.target_shape)
+        answer = SparseCode.concatenate([empty, *(answer for answer, _ in found)])
+        shares = np.concatenate([np.empty(0), *(shares for _, shares in found)])
         return Recall(answer, shares, answer)
 
-    def _answer(self, code: SparseCode, n_threads: int) -> SparseCode:
-        """Return one step of recall."""
-        assert self.target_shape is not None
-        found = map_tiles(
-            lambda rows: self._answer_tile(code[rows]), tiles_of(code.n_samples, TILE), n_threads
-        )
-        return SparseCode.concatenate([SparseCode.from_indices([], self.target_shape), *found])
+    def _recall_tile(self, code: SparseCode) -> tuple[SparseCode, np.ndarray]:
+        """Return what some cues recall, and how familiar they are."""
+        answer, winners = self._answer(code)
+        other, shares = code if self._is_auto else answer, np.empty(code.n_samples)
+        kernels.connected_share(
+            code.indptr, code.indices, other.indptr, other.indices, self._bits, winners,
+            self._wants_all, shares,
+        )  # fmt: skip
+        for _ in range(self.n_steps - 1 if self._is_auto else 0):
+            last, (answer, _) = answer, self._answer(answer)
+            if answer == last:
+                break
+        return answer, shares
 
-    def _answer_tile(self, code: SparseCode) -> SparseCode:
-        """Recall some cues."""
+    @property
+    def _wants_all(self) -> bool:
+        """Whether a unit must be connected to all of a cue."""
+        return self.n_winners is None and self.threshold == 1.0
+
+    def _answer(self, code: SparseCode) -> tuple[SparseCode, np.ndarray]:
+        """Return one step of recall, and its bits."""
         assert self.target_shape is not None
         winners = np.empty((code.n_samples, self._bits.shape[1]), np.uint64)
-        if self.n_winners is None and self.threshold == 1.0:
+        if self._wants_all:
             kernels.recall_all(code.indptr, code.indices, self._bits, winners)
         else:
             largest = int(code.n_active.max(initial=0))
@@ -246,11 +253,11 @@ class Willshaw(AssociativeMemory):
                 code.indptr, code.indices, self._bits, self.threshold, self.n_winners or 0, planes,
                 counts, np.empty(largest + 1, np.int64), winners,
             )  # fmt: skip
-        indptr = np.zeros(code.n_samples + 1, np.int64)
-        kernels.list_bits(winners, indptr, np.empty(0, np.int32))
+        indptr = np.empty(code.n_samples + 1, np.int64)
+        kernels.count_marked(winners, indptr)
         indices = np.empty(indptr[-1], np.int32)
-        kernels.list_bits(winners, indptr, indices)
-        return SparseCode._trusted(indptr, indices, None, self.target_shape)
+        kernels.list_marked(winners, indptr, indices)
+        return SparseCode._trusted(indptr, indices, None, self.target_shape), winners
 
     def _arrays(self) -> dict[str, np.ndarray]:
         return {

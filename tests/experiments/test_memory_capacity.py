@@ -52,3 +52,18 @@ def test_every_part_is_gathered():
 def test_bad_config(change, said):
     with pytest.raises(ValueError, match=said):
         Config(**change)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_speed_of_memories_is_measured(registry):
+    # Imported here, so that only the registry of this test knows it.
+    from experiments.benchmarks.memories import memory_speed, ratios
+
+    record = memory_speed.run(memory_speed.config("smoke"))
+    rows = ratios(record)
+    assert {row["task"] for row in rows} >= {"Willshaw, k=4, store", "softmax retrieval"}
+    assert all(row["ratio"] > 0 for row in rows)
+    assert {row["goal"] for row in rows if "Willshaw" in row["task"]} == {10.0, 15.0}
+    operations = record.arrays["sparsey_operations"]
+    assert operations.min() == operations.max() > 0
+    assert memory_speed.draw(record).axes[0].has_data()
