@@ -189,7 +189,9 @@ def _sparsey(config: Config, streams: Streams) -> dict[str, np.ndarray]:
         for first in range(0, n_stored, 5000):
             one.store(space.sample(min(5000, n_stored - first), rng))
         filled.append(one)
-    whole, store, recall = [], [[] for _ in filled], [[] for _ in filled]
+    whole: list[float] = []
+    store: list[list[float]] = [[] for _ in filled]
+    recall: list[list[float]] = [[] for _ in filled]
     for _ in range(config.n_rounds):
         fresh = memory.Sparsey(70, 20, saturation=None, random_state=0, n_threads=1)
         start = time.perf_counter()
