@@ -56,8 +56,8 @@ def _floor_claim(record: Record) -> Claim:
         floor,
         f"{min(found):.3g} to {max(found):.3g}, standard error {error:.2g}",
         bool(np.abs(np.array(found) - floor).max() <= SIGMAS * error),
-        "One pattern stored, probes without any of its inputs. Every sigmoid is uniform there, so that "
-        "all, drawn or retrieved, make the same draws.",
+        "One pattern stored, probes without any of its inputs. Every sigmoid is uniform there, so "
+        "that all, drawn or retrieved, make the same draws.",
         preset="quick",
     )
 

@@ -17,8 +17,8 @@ from sparsecode.core.code import SparseCode
 
 __all__ = ["Willshaw"]
 
-#: Cues that are recalled together.
-TILE = 512
+#: Cues that are recalled together, and words of weights read below which threads do not pay.
+TILE, SMALL = 1024, 2**23
 #: Share of set bits beyond which recall breaks down.
 LIMIT = 0.5
 
@@ -211,53 +211,58 @@ class Willshaw(AssociativeMemory):
             Before anything is stored.
         """
         code = self._check_cues(cues)
-        assert self.target_shape is not None
         with threads(n_threads) as width:
-            tiles = tiles_of(code.n_samples, TILE)
-            found = map_tiles(lambda rows: self._recall_tile(code[rows]), tiles, width)
-        empty = SparseCode.from_indices([], self.target_shape)
-        answer = SparseCode.concatenate([empty, *(answer for answer, _ in found)])
-        shares = np.concatenate([np.empty(0), *(shares for _, shares in found)])
+            answer, shares = self._answer(code, width)
+            for _ in range(self.n_steps - 1 if self._is_auto else 0):
+                last, (answer, _) = answer, self._answer(answer, width)
+                if answer == last:
+                    break
         return Recall(answer, shares, answer)
 
-    def _recall_tile(self, code: SparseCode) -> tuple[SparseCode, np.ndarray]:
-        """Return what some cues recall, and how familiar they are."""
-        answer, winners = self._answer(code)
-        other, shares = code if self._is_auto else answer, np.empty(code.n_samples)
-        kernels.connected_share(
-            code.indptr, code.indices, other.indptr, other.indices, self._bits, winners,
-            self._wants_all, shares,
-        )  # fmt: skip
-        for _ in range(self.n_steps - 1 if self._is_auto else 0):
-            last, (answer, _) = answer, self._answer(answer)
-            if answer == last:
-                break
-        return answer, shares
-
-    @property
-    def _wants_all(self) -> bool:
-        """Whether a unit must be connected to all of a cue."""
-        return self.n_winners is None and self.threshold == 1.0
-
-    def _answer(self, code: SparseCode) -> tuple[SparseCode, np.ndarray]:
-        """Return one step of recall, and its bits."""
+    def _answer(self, code: SparseCode, n_threads: int) -> tuple[SparseCode, np.ndarray]:
+        """Return one step of recall, and how familiar every cue is."""
         assert self.target_shape is not None
-        winners = np.empty((code.n_samples, self._bits.shape[1]), np.uint64)
-        if self._wants_all:
-            kernels.recall_all(code.indptr, code.indices, self._bits, winners)
-        else:
-            largest = int(code.n_active.max(initial=0))
+        counts, shares = np.empty(code.n_samples, np.int64), np.empty(code.n_samples)
+        small = code.nnz * self._bits.shape[1] < SMALL
+        found = map_tiles(
+            lambda rows: self._answer_tile(code, rows, counts[rows], shares[rows]),
+            [slice(0, code.n_samples)] if small else tiles_of(code.n_samples, TILE),
+            n_threads,
+        )
+        indptr = np.concatenate([[0], np.cumsum(counts)])
+        parts = [part for parts in found for part in parts]
+        indices = parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, np.int32), *parts])
+        return SparseCode._trusted(indptr, indices, None, self.target_shape), shares
+
+    def _answer_tile(
+        self, code: SparseCode, rows: slice, counts: np.ndarray, shares: np.ndarray
+    ) -> list[np.ndarray]:
+        """Recall some cues: fill in how many units and how familiar, and list units in parts."""
+        assert self.target_shape is not None
+        indptr = code.indptr[rows.start : rows.stop + 1]
+        row = np.empty(self._bits.shape[1], np.uint64)
+        is_exact = self.n_winners is None and self.threshold == 1.0
+        if not is_exact:
+            largest = int(np.diff(indptr).max(initial=0))
             planes = np.empty(8 * max(largest.bit_length(), 3), np.uint64)
-            counts = np.empty(64 * winners.shape[1], np.int32)
-            kernels.recall_best(
-                code.indptr, code.indices, self._bits, self.threshold, self.n_winners or 0, planes,
-                counts, np.empty(largest + 1, np.int64), winners,
-            )  # fmt: skip
-        indptr = np.empty(code.n_samples + 1, np.int64)
-        kernels.count_marked(winners, indptr)
-        indices = np.empty(indptr[-1], np.int32)
-        kernels.list_marked(winners, indptr, indices)
-        return SparseCode._trusted(indptr, indices, None, self.target_shape), winners
+            sums, tally = np.empty(64 * row.size, np.int32), np.empty(largest + 1, np.int64)
+        parts, done = [], 0
+        while done < counts.size:
+            likely = 2 * int(indptr[-1] - indptr[done]) + kernels.AHEAD
+            room = np.empty(prod(self.target_shape) + likely, np.int32)
+            first = done
+            if is_exact:
+                done = kernels.recall_all(
+                    indptr, code.indices, self._bits, self._is_auto, first, row, counts, room,
+                    shares,
+                )  # fmt: skip
+            else:
+                done = kernels.recall_best(
+                    indptr, code.indices, self._bits, self._is_auto, first, self.threshold,
+                    self.n_winners or 0, planes, sums, tally, row, counts, room, shares,
+                )  # fmt: skip
+            parts.append(room[: counts[first:done].sum()])
+        return parts
 
     def _arrays(self) -> dict[str, np.ndarray]:
         return {

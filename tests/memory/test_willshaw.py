@@ -144,6 +144,35 @@ def test_bad_input():
         other.store(patterns, patterns)
 
 
+@pytest.mark.parametrize("options", [{}, {"threshold": 0.5}, {"n_winners": 150}], ids=str)
+def test_answers_that_are_much_longer_than_cues(options):
+    rng = np.random.default_rng(7)
+    patterns, targets = draw(30, 40, 3, rng), draw(30, 200, 150, rng)
+    one = Willshaw(**options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        one.store(patterns, targets)
+    cues = patterns[np.arange(600) % 30]
+    sums = cues.to_dense().astype(int) @ matrix(patterns, targets)
+    expected = best(sums, 150) if "n_winners" in options else sums >= (2 if options else 3)
+    found = one.recall(cues)
+    assert found.code == SparseCode.from_dense(expected)
+    np.testing.assert_allclose(found.familiarity, (sums * expected).sum(1) / 3 / expected.sum(1))
+    assert one.recall(cues[:0]).code.n_samples == 0
+
+
+@pytest.mark.parametrize("options", [{"threshold": 0.7}, {"n_winners": 6}], ids=str)
+def test_familiarity_is_of_the_cue_however_it_is_recalled(options):
+    rng = np.random.default_rng(8)
+    patterns, cues = draw(60, 100, 6, rng), draw(20, 100, 6, rng)
+    exact, other = Willshaw(), Willshaw(n_steps=3, **options)
+    exact.store(patterns)
+    other.store(patterns)
+    wanted = exact.recall(cues).familiarity
+    assert len(set(wanted)) > 5
+    np.testing.assert_allclose(other.recall(cues).familiarity, wanted)
+
+
 def test_files_of_pairs(tmp_path):
     rng = np.random.default_rng(6)
     patterns, targets = draw(9, 50, 4, rng), draw(9, 80, 4, rng)
@@ -153,3 +182,7 @@ def test_files_of_pairs(tmp_path):
     other = Willshaw.load(tmp_path / "pairs.safetensors")
     assert other.recall(patterns).code == one.recall(patterns).code
     assert other.target_shape == (80,)
+    more = draw(9, 50, 4, rng)
+    for memory in (one, other):  # what was read can be added to
+        memory.store(more, targets)
+    assert other.recall(more).code == one.recall(more).code
