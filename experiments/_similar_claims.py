@@ -82,7 +82,7 @@ def _reinstated_claim(record: Record) -> Claim:
 
 def _get(record: Record, what: str, name: str) -> np.ndarray:
     """Return G or intersections at the full load, of shape (n_overlaps, n_nets)."""
-    return record.arrays[f"{what}-{record.config.n_stored}-{name}"]
+    return record.arrays[f"{what}-{record.config.n_stored}-{name}"].astype(float)
 
 
 def chance_to_win(sigmoid: Any, n_units: int) -> float:

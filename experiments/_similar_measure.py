@@ -93,7 +93,8 @@ def overlap_part(config: Config, streams: Streams, load: int, activation: Any) -
     rng = streams(f"overlaps-{load}")
     overlaps = range(config.n_active + 1)
     shape = (len(overlaps), config.n_nets)
-    G, shared = np.empty(shape), {mode: np.empty(shape, np.int64) for mode in MODES}
+    G = np.empty(shape, np.float32)  # small types: a kept record stays below 1 MB
+    shared = {mode: np.empty(shape, np.int16) for mode in MODES}
     for net in range(config.n_nets):
         patterns, which = random_patterns(config, load, rng), rng.integers(load)
         probes = neighbours(patterns[which], overlaps, rng)

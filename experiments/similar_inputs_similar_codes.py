@@ -29,7 +29,7 @@ class Config:
     n_inputs: int = 144
     n_active: int = 12
     n_stored: int = 6
-    n_nets: int = 2_000
+    n_nets: int = 1_000
     n_families: int = 100
     n_digits: int = 6
     n_digit_probes: int = 150
