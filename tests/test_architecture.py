@@ -189,6 +189,8 @@ def test_only_core_requirements_are_imported_with_a_module(package):
             name = imported.split(".")[0]
             if name in sys.stdlib_module_names or name in PACKAGES:
                 continue
+            if name == "torch" and path.match("sparsecode/bridges/_torch.py"):
+                continue  # loaded with the names that need it, see `test_bridges_without_torch`
             assert name in (core if at_once else core | extras), (
                 f"{path} imports {name}: a core requirement may be imported at the top, one of "
                 "an extra inside a function, and a peer of the bench extra nowhere"
@@ -203,3 +205,20 @@ def test_bare_import_is_light():
     assert "sparsecode" in loaded
     heavy = {"matplotlib", "brian2", "torch", "dask", "zarr", "imageio", "experiments"}
     assert heavy.isdisjoint(loaded)
+
+
+def test_bridges_without_torch():
+    script = """
+import sys
+sys.modules["torch"] = None
+import sparsecode.bridges as bridges
+for name in bridges.__all__:
+    try:
+        getattr(bridges, name)
+    except ImportError as error:
+        assert "pip install 'sparsecode[torch]'" in str(error), error
+        assert name in bridges._NEED_TORCH, name
+    else:
+        assert name not in bridges._NEED_TORCH, name
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
