@@ -37,8 +37,9 @@ def measure(config: Config, streams: Streams, progress: Any, cached: Any) -> Out
         part = cached(f"{data}-{rule}-{load}", recall_part, config, streams, data, rule, load)
         if data == "random":  # net by net at the load at which frames are compared
             arrays |= {
-                f"{name}-{rule}-{load}": np.float32(
-                    values if load == config.low_load else values.mean(axis=0, keepdims=True)
+                f"{name}-{rule}-{load}": np.asarray(
+                    values if load == config.low_load else values.mean(axis=0, keepdims=True),
+                    dtype=np.float32,
                 )
                 for name, values in part.items() if name.startswith("frames")
             }  # fmt: skip
