@@ -31,6 +31,8 @@ __all__ = [
 PRESETS = ("smoke", "quick", "paper")
 #: The layout of ``record.json``.
 FORMAT = 1
+#: How the names of arrays of measured times begin.
+TIMES = "seconds"
 
 
 class Verdict(StrEnum):
@@ -176,7 +178,8 @@ class Record:
     claims : tuple of Claim
     digest : str
         SHA-256 of experiment, config, seed, table and arrays: equal digests are equal results,
-        whenever and wherever they were computed.
+        whenever and wherever they were computed. Arrays of times, which are never equal, are left
+        out: their names begin with "seconds".
     seconds : float
         Wall time of the computation.
     n_resumed : int
@@ -207,6 +210,8 @@ class Record:
         digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode())
         for kind, group in (("table", self.table), ("arrays", self.arrays)):
             for name in sorted(group):
+                if kind == "arrays" and name.startswith(TIMES):
+                    continue
                 array = _canonical(group[name])
                 digest.update(f"\n{kind} {name} {array.dtype.str} {array.shape}\n".encode())
                 digest.update(array.tobytes())
@@ -286,6 +291,8 @@ def differences(old: Record, new: Record, rtol: float) -> list[str]:
     found = []
     for kind, a, b in (("column", old.table, new.table), ("array", old.arrays, new.arrays)):
         for name in sorted({*a, *b}):
+            if kind == "array" and name.startswith(TIMES):
+                continue
             what = f"{kind} {name!r}"
             if name not in a or name not in b:
                 found.append(f"{what} is only in the {'new' if name in b else 'old'} record")

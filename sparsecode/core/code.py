@@ -338,7 +338,9 @@ class SparseCode:
         scipy.sparse.csr_array
         """
         values = np.ones(self.nnz, bool) if self.values is None else self.values
-        matrix = sparse.csr_array((values, self.indices, self.indptr), self.shape, copy=copy)
+        narrow = self.nnz <= np.iinfo(np.int32).max  # what scikit-learn's linear models ask for
+        indptr = self.indptr.astype(np.int32) if narrow else self.indptr
+        matrix = sparse.csr_array((values, self.indices, indptr), self.shape, copy=copy)
         matrix.has_canonical_format = True
         return matrix
 

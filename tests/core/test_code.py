@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
+from sklearn.svm import LinearSVC
 from strategies import code_pairs, codes, unit_shapes
 
 from sparsecode.core import SparseCode
@@ -402,3 +403,11 @@ def test_empty_batches_work_everywhere(unit_shape):
     assert code.to_scipy().shape == code.shape
     assert code.binarize(k=1).n_samples == code[:].n_samples == code[[]].n_samples == 0
     assert list(code) == []
+
+
+def test_scikit_learn_takes_the_scipy_form():
+    code = SparseCode.from_dense(np.eye(4, dtype=np.float32))
+    matrix = code.to_scipy()
+    assert matrix.indices.dtype == matrix.indptr.dtype == np.int32
+    assert np.shares_memory(matrix.indices, code.indices)
+    LinearSVC().fit(matrix, [0, 0, 1, 1])
