@@ -22,10 +22,10 @@ COLORS = {
 def draw(record: Record, figure: Any) -> None:
     """Draw four panels."""
     figure.set_size_inches(10.4, 8.0)
-    (course, bars), (pictures, confusion) = figure.subplots(2, 2)
+    (course, bars), (times, confusion) = figure.subplots(2, 2)
     _draw_course(record, course)
     _draw_bars(record, bars)
-    _draw_pictures(record, pictures)
+    _draw_time(record, times)
     _draw_confusion(record, confusion)
 
 
@@ -56,25 +56,24 @@ def _draw_bars(record: Record, ax: Any) -> None:
         color = COLORS.get(method, "#009e73")
         ax.barh(place, found.mean(), color=color, alpha=0.85, height=0.66)
         ax.plot(found, np.full(found.size, place), "|", color=INK, markersize=7)
-        ax.text(0.02, place, name, va="center", fontsize=8, color="white", fontweight="bold")
+        ax.text(0.02, place, name, va="center", fontsize=8, color="white" if place < 6 else INK)
     ax.set(yticks=[], xlabel="share recognised", xlim=(0, 1))
     ax.invert_yaxis()
     ax.grid(False, axis="y")
     ax.set_title(f"{record.config.n_per_class} digits of each class")
 
 
-def _draw_pictures(record: Record, ax: Any) -> None:
-    """Draw stored digits above what comes back from their upper halves."""
-    stored, back = record.arrays["pictures"], record.arrays["given back"]
-    rows = [np.concatenate(list(np.pad(one, ((0, 0), (1, 2), (1, 1)))), axis=1)
-            for one in (stored, back)]  # fmt: skip
-    wrong = np.concatenate([np.zeros_like(rows[0]), rows[1] & ~rows[0]])
-    picture = np.concatenate(rows).astype(float)
-    picture[wrong] = 0.45
-    ax.imshow(picture, cmap="binary", interpolation="nearest")
-    ax.set(xticks=[], yticks=[12, 39], yticklabels=["stored", "given back"])
-    ax.grid(False)
-    ax.set_title("Recalled from upper halves (wrong pixels grey)")
+def _draw_time(record: Record, ax: Any) -> None:
+    """Draw the time of an item over the number stored, every repeat a line."""
+    seconds = 1e3 * record.arrays["seconds"]
+    stored = 10 * np.arange(1, seconds.shape[1] + 1)
+    for one in seconds:
+        ax.plot(stored, one, color=COLORS["sparsey"], alpha=0.2, linewidth=0.8)
+    ax.plot(stored, np.median(seconds, axis=0), color=INK, label="median of the repeats")
+    ax.set(xlabel="digits stored", ylabel="milliseconds for a digit")
+    ax.set_ylim(0, 3 * np.median(seconds))
+    ax.set_title("Time to learn one more digit")
+    ax.legend(fontsize="small", loc="lower right")
 
 
 def _draw_confusion(record: Record, ax: Any) -> None:

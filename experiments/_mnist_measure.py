@@ -43,8 +43,6 @@ FRAME = (24, 16)
 C_PIXELS, C_CODES = 0.03, 0.01
 #: Modules of the single mac.
 ONE_MAC = 96
-#: Digits drawn and given back in the figure.
-N_PICTURES = 10
 
 
 class Digits(NamedTuple):
@@ -127,19 +125,8 @@ def one_repeat(config: Config, streams: Streams, repeat: int) -> dict[str, Any]:
             found["confusion"] = confusion_matrix(labels, given, labels=np.arange(10))
             for name, share in others(config, digits, order[:stop], test, seed).items():
                 found[f"share-{name}"][i] = share
-            shown = order[:N_PICTURES]
-            found["pictures"] = digits.thinned[shown].reshape(-1, *FRAME)
-            back = memory.recall(halves(digits.thinned[shown])).pattern
-            found["given back"] = back.to_dense().reshape(-1, *FRAME)
     found["seconds"] = np.array(seconds[: 10 * (len(seconds) // 10)])
     return found
-
-
-def halves(patterns: np.ndarray) -> np.ndarray:
-    """Return patterns without their lower halves."""
-    cues = patterns.reshape(-1, *FRAME).copy()
-    cues[:, FRAME[0] // 2 :] = False
-    return cues.reshape(len(patterns), -1)
 
 
 def baselines(digits: Digits, train: np.ndarray, test: np.ndarray) -> dict[str, float]:

@@ -26,7 +26,7 @@ class Config:
     which codes are drawn; "random" draws them by chance. Weights never freeze.
     """
 
-    sizes: tuple[float, ...] = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5)
+    sizes: tuple[float, ...] = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
     side: int = 12
     n_active: int = 10
     n_modules: int = 9
@@ -35,9 +35,9 @@ class Config:
     accuracy: float = 0.97
     rules: tuple[str, ...] = ("2014", "2010", "random")
     series: tuple[str, ...] = ("all", "modules", "units")
-    n_searches: int = 10
-    n_trials: int = 8
-    n_cues: int = 500
+    n_searches: int = 6
+    n_trials: int = 4
+    n_cues: int = 300
     most: int = 50_000
 
     def __post_init__(self) -> None:

@@ -86,7 +86,6 @@ def sparsey_mnist(config: Config, streams: Streams, progress: Any, cached: Any) 
         for repeat in progress(range(config.n_repeats), "repeats")
     ]
     arrays = {name: np.stack([one[name] for one in repeats]) for name in ("confusion", "seconds")}
-    arrays |= {"pictures": repeats[0]["pictures"], "given back": repeats[0]["given back"]}
     return Outcome(parts.table(config, repeats), arrays)
 
 
@@ -98,5 +97,5 @@ def claims(record: Record) -> list[Claim]:
 
 @sparsey_mnist.plot
 def figure(record: Record, figure: Any) -> None:
-    """Draw shares over the number seen, confusions, recalled digits and the time of an item."""
+    """Draw shares over the number seen, confusions and the time of an item."""
     _mnist_figures.draw(record, figure)

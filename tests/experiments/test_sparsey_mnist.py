@@ -24,12 +24,6 @@ def test_classes_that_end_early_leave_the_order_to_others():
     assert (labels[order[-27:]] != 0).all()
 
 
-def test_cues_lack_the_lower_half():
-    cues = parts.halves(np.ones((2, 384), bool)).reshape(2, 24, 16)
-    assert cues[:, :12].all()
-    assert not cues[:, 12:].any()
-
-
 def test_a_field_learns_digits_of_scikit_learn():
     config = sparsey_mnist.config(
         "quick", learned=(0, 400), reported=(400, 500), counts=(20,), n_per_class=20, n_repeats=2,
@@ -37,7 +31,7 @@ def test_a_field_learns_digits_of_scikit_learn():
     )  # fmt: skip
     record = sparsey_mnist.run(config)
     sparsey = parts.shares(record, "sparsey", 20)
-    assert (sparsey > 0.6).all()  # a tenth by chance
+    assert (sparsey > 0.3).all()  # a tenth by chance, with a standard error of 0.03
     assert (record.arrays["confusion"].sum(axis=(1, 2)) == 100).all()
     assert record.arrays["confusion"].trace(axis1=1, axis2=2) / 100 == pytest.approx(sparsey)
 
