@@ -146,7 +146,7 @@ def _constant_claim(record: Record) -> Claim:
     n = seconds.shape[1]
     late, last = seconds[:, n // 2 : 3 * n // 4], seconds[:, 3 * n // 4 :]
     ratio = float(np.median(last) / np.median(late))
-    first = float(np.median(seconds[:, : n // 4]) / np.median(late))
+    first = float(np.median(seconds[:, : max(n // 4, 1)]) / np.median(late))
     return Claim(
         "The time of an item does not grow with the number stored",
         PAPER["seconds"].cited,
