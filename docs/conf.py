@@ -80,6 +80,7 @@ nb_merge_streams = True
 sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "gallery_built",
+    "matplotlib_animations": True,
     "abort_on_example_error": True,
     "download_all_examples": False,
     "remove_config_comments": True,
