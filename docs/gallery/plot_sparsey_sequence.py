@@ -19,7 +19,7 @@ from sparsecode.datasets import moving_edges, natural_images, random_sequences
 
 (dots,) = random_sequences(1, 13, unit_shape=(10, 10), n_active=5, rng=3)
 (edge,) = moving_edges(natural_images()[:3], 1, 13, shape=(10, 10), rng=5)
-memories = [Sparsey(10, 18, random_state=0) for _ in range(2)]
+memories = [Sparsey(10, 18, random_state=seed) for seed in range(2)]
 codes = [memory.store_sequence(frames) for memory, frames in zip(memories, (dots, edge))]
 print(memories[0])
 
@@ -52,7 +52,8 @@ for row, (name, movies) in zip(axes, zip(("dots", "edge"), columns)):
         picture = ax.imshow(movie[0], cmap="binary", vmin=0, vmax=1,
                             aspect="auto" if title[:4] == "code" else "equal")  # fmt: skip
         ax.set(xticks=[], yticks=[])
-        ax.set_title(title if row is axes[0] else "", fontsize=10)
+        if name == "dots":
+            ax.set_title(title, fontsize=10)
         pictures.append((picture, movie))
 
 
