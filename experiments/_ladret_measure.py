@@ -121,8 +121,8 @@ def settings(config: Any) -> Iterator[Task]:
     ]  # fmt: skip
     plan += [(Setting(f"course-{n}", n_iter=n), fixed, config.n_course) for n in config.course]
     for setting, dictionaries, n_crops in plan:
-        for name, seed in dictionaries:
-            for crop in range(n_crops):
+        for crop in range(n_crops):  # the slow codes come crop by crop
+            for name, seed in dictionaries:
                 yield Task(setting, name, seed, crop)
 
 
