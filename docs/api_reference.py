@@ -58,6 +58,7 @@ API = (
                 "reconstruct_tiles",
             ),
             "Files": (
+                "RowReader",
                 "atomic_path",
                 "load_arrays",
                 "load_code",
@@ -305,6 +306,17 @@ API = (
             "Load": ("capacity", "recall_curve"),
             "Codes": ("similarity_preservation",),
             "Results": ("Capacity", "Similarity"),
+        },
+    ),
+    Section(
+        "sparsecode.bridges",
+        "Bridges to transformers",
+        {
+            "Record": ("collect", "sites_of", "LocalEncoder"),
+            "Keep on disk": ("ActivationStore", "ActivationWriter", "StoredSite"),
+            "Lazy neurons": ("LazyStatistics", "lazy_by_layer", "lazy_statistics"),
+            "As sparse codes": ("to_code",),
+            "SAELens' layout": ("SAEWeights", "load_sae_lens", "save_sae_lens"),
         },
     ),
     Section("sparsecode.cli", "The command", {"Entry": ("main",)}),

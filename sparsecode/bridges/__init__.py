@@ -8,10 +8,37 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-__all__: list[str] = []
+from sparsecode.bridges.activations import (
+    LazyStatistics,
+    lazy_by_layer,
+    lazy_statistics,
+    to_code,
+)
+from sparsecode.bridges.sae_lens import SAEWeights, load_sae_lens, save_sae_lens
+from sparsecode.bridges.store import ActivationStore, ActivationWriter, StoredSite
+
+__all__ = [
+    "ActivationStore",
+    "ActivationWriter",
+    "LazyStatistics",
+    "LocalEncoder",
+    "SAEWeights",
+    "StoredSite",
+    "collect",
+    "lazy_by_layer",
+    "lazy_statistics",
+    "load_sae_lens",
+    "save_sae_lens",
+    "sites_of",
+    "to_code",
+]
 
 #: Names whose modules import PyTorch, and those modules.
-_NEED_TORCH: dict[str, str] = {}
+_NEED_TORCH: dict[str, str] = {
+    "LocalEncoder": "local_model",
+    "collect": "hooks",
+    "sites_of": "hooks",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,7 @@ from sparsecode.core.dictionary import (
 )
 from sparsecode.core.index import Matches, OverlapIndex
 from sparsecode.core.io import (
+    RowReader,
     atomic_path,
     load_arrays,
     load_code,
@@ -42,6 +43,7 @@ __all__ = [
     "Match",
     "Matches",
     "OverlapIndex",
+    "RowReader",
     "SparseCode",
     "Streams",
     "atomic_path",

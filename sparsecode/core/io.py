@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import safetensors
@@ -26,6 +26,7 @@ from sparsecode._validation import check_option
 from sparsecode.core.code import SparseCode
 
 __all__ = [
+    "RowReader",
     "atomic_path",
     "load_arrays",
     "load_code",
@@ -42,6 +43,37 @@ _KEY = "sparsecode"  # the entry with checksum and metadata
 _RESERVED = (_KEY, "__metadata__")
 _MAX_RATIO = 1032  # no deflated stream expands further
 _CHUNK = 2**22  # bytes read together
+
+
+@runtime_checkable
+class RowReader(Protocol):
+    """Rows that are read a block at a time: an array, a memory map, or a file larger than memory.
+
+    Whoever takes one asks for ``reader[start:stop]`` and gets an ndarray of shape
+    (stop - start, n_features), so that it never needs the whole. NumPy arrays and memory maps
+    are readers as they are.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        The pair (n_samples, n_features).
+    dtype : numpy.dtype
+        Type of the entries.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The pair (n_samples, n_features)."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the entries."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any, /) -> Any: ...
 
 
 @contextmanager
