@@ -272,6 +272,16 @@ def _reentrant() -> bool:
         return False
 
 
+@cache
+def _start_threads() -> None:
+    """Start Numba's threads, which sets OpenMP's number for others too, PyTorch say: undo that."""
+    others = ThreadpoolController().select(user_api="openmp").lib_controllers
+    before = [library.num_threads for library in others]
+    numba.set_num_threads(numba.get_num_threads())
+    for library, n_threads in zip(others, before):
+        library.set_num_threads(n_threads)
+
+
 def available_threads() -> int:
     """Return how many threads Numba may use, which is settled when it is imported."""
     return numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]  # made at run time
@@ -313,6 +323,7 @@ def threads(n_threads: int | None = None, *, parallel: bool = False) -> Iterator
             f"n_threads must lie between 1 and {available}, the threads Numba started with; got "
             f"{n_threads}. Set NUMBA_NUM_THREADS before importing to raise the limit."
         )
+    _start_threads()
     before = numba.get_num_threads()
     locked = parallel and not _reentrant()
     if locked:

@@ -247,3 +247,16 @@ class TestKernelsOnDisk:
         assert source_hash(Local) is None
         assert len(source_hash(L1)) == 64
         assert source_hash(L1) == source_hash(L1)
+
+
+def test_others_keep_their_threads_when_kernels_start():
+    script = """
+import torch
+torch.set_num_threads(1)
+import numpy as np
+from sparsecode.core import SparseCode, overlap
+code = SparseCode.from_dense(np.eye(4, dtype=bool))
+overlap(code, code, n_threads=1)
+assert torch.get_num_threads() == 1, torch.get_num_threads()
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)

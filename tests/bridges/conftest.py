@@ -6,9 +6,9 @@ import pytest
 import torch
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def one_thread():
-    """Let PyTorch compute on one thread."""
+    """Let PyTorch compute on one thread in every test: the solvers' own limits undo it."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
