@@ -326,6 +326,25 @@ API = (
             "CRATE beside exact codes": ("compare_codes",),
             "Results": ("CodeComparison", "CrateSize", "TrainingResult"),
             "Constants": ("CRATE_ALPHA_ABLATION", "CRATE_SIZES"),
+            "Sparse autoencoders": (
+                *("SparseAutoencoder", "autoencoder", "train_autoencoder"),
+                *("save_autoencoder", "load_autoencoder", "from_weights", "AutoencoderWeights"),
+            ),
+            "Architectures": (
+                *("ReLUAutoencoder", "TopKAutoencoder", "BatchTopKAutoencoder"),
+                *("JumpReLUAutoencoder", "GatedAutoencoder", "MatryoshkaAutoencoder"),
+                *("MutualChoiceAutoencoder", "FeatureChoiceAutoencoder", "GradientAutoencoder"),
+                *("Transcoder", "MatchingPursuitAutoencoder", "Pursuit"),
+            ),
+            "What autoencoders lose": (
+                *("amortisation_gap", "encode_rows", "streamed_explained_variance"),
+                *("fraction_variance_unexplained", "loss_recovered", "firing_rates"),
+                *("silent_latents", "effective_rank", "dark_matter", "DarkMatter"),
+            ),
+            "The hierarchical benchmark": (
+                *("hierarchical_features", "HierarchicalFeatures", "sibling_mixing"),
+                *("match_latents", "absorption", "gram_errors"),
+            ),
         },
     ),
     Section("sparsecode.cli", "The command", {"Entry": ("main",)}),
