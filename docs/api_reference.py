@@ -93,6 +93,19 @@ API = (
         },
     ),
     Section(
+        "sparsecode.core.compare",
+        "Comparing representations",
+        {
+            "Of stimuli": (
+                *("canonical_correlations", "cca", "cka", "mutual_knn", "procrustes", "rsa"),
+                "svcca",
+            ),
+            "Of atoms": ("dictionary_similarity",),
+            "With chance and noise": ("compare", "Similarity", "similarity_matrix"),
+            "Constants": ("HIGHER_IS_ALIKE",),
+        },
+    ),
+    Section(
         "sparsecode.penalties",
         "Penalties",
         {
@@ -344,6 +357,23 @@ API = (
             "The hierarchical benchmark": (
                 *("hierarchical_features", "HierarchicalFeatures", "sibling_mixing"),
                 *("match_latents", "absorption", "gram_errors"),
+            ),
+        },
+    ),
+    Section(
+        "sparsecode.bridges.thresholds",
+        "Sparse activations at inference",
+        {
+            "Thresholds": ("cats", "chess", "r_sparse", "teal", "teal_blocks", "wina"),
+            "Core neurons": ("core_neurons", "sentence_core"),
+            "What is lost": (
+                *("activation_ratio", "cett", "cett_ppl", "epsilon_for_cett", "output_error"),
+            ),
+            "Training": ("deft_gradient", "deft_loss", "prosparse_weight", "shifted_relu"),
+            "Laws": ("fit_sparsing_law",),
+            "Results": (
+                *("CettPPL", "RSparse", "SparsingLaw", "TealAllocation", "Thresholds"),
+                "TopScores",
             ),
         },
     ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from sparsecode.bridges import thresholds
 from sparsecode.bridges.activations import LazyStatistics, lazy_by_layer, lazy_statistics, to_code
 from sparsecode.bridges.amortisation import amortisation_gap, encode_rows
 from sparsecode.bridges.crate_codes import CodeComparison, compare_codes
@@ -102,6 +103,7 @@ __all__ = [
     "sites_of",
     "sparse_rate_reduction",
     "streamed_explained_variance",
+    "thresholds",
     "to_code",
     "train",
     "train_autoencoder",

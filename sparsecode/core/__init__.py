@@ -1,6 +1,6 @@
 """Sparse codes, what is measured on them, and how they are kept."""
 
-from sparsecode.core import measures
+from sparsecode.core import compare, measures
 from sparsecode.core.code import SparseCode
 from sparsecode.core.dictionary import (
     Match,
@@ -49,6 +49,7 @@ __all__ = [
     "atomic_path",
     "babel",
     "coherence",
+    "compare",
     "concatenate_units",
     "coordinates",
     "difference",
