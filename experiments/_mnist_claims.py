@@ -80,11 +80,11 @@ def _more_claim(record: Record) -> Claim:
     if most == base:
         verdict: bool | Verdict = Verdict.NOT_TESTED
         note = "No larger count was measured."
-    elif high < 0.0:
-        verdict = Verdict.CAVEAT
-        note = "It does not fall here: it rises."
+    elif low <= 0.0:
+        verdict = Verdict.CAVEAT if high <= SLOW else False
+        note = "No fall is seen here beyond what chance may give."
     else:
-        verdict = low <= SLOW
+        verdict = mean <= SLOW
     return Claim(
         "With more digits of each class the share falls, slowly",
         PAPER["more"].cited,
