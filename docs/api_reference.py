@@ -341,7 +341,7 @@ API = (
             "Constants": ("CRATE_ALPHA_ABLATION", "CRATE_SIZES"),
             "Sparse autoencoders": (
                 *("SparseAutoencoder", "autoencoder", "train_autoencoder"),
-                *("save_autoencoder", "load_autoencoder", "from_weights", "AutoencoderWeights"),
+                *("save_autoencoder", "load_autoencoder", "from_weights"),
             ),
             "Architectures": (
                 *("ReLUAutoencoder", "TopKAutoencoder", "BatchTopKAutoencoder"),

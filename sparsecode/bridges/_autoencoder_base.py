@@ -3,49 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
 from sparsecode._validation import check_count, check_rng
 from sparsecode.bridges._rows import as_rows, blocks
 from sparsecode.bridges._torch import nn, torch
+from sparsecode.bridges.sae_lens import SAEWeights
 from sparsecode.core.code import SparseCode
 
-__all__ = ["AutoencoderWeights", "SparseAutoencoder", "as_array", "auxiliary_loss", "squared_error"]
-
-
-class AutoencoderWeights(NamedTuple):
-    """Weights of a sparse autoencoder as NumPy arrays, in the layout of SAELens.
-
-    Attributes
-    ----------
-    W_enc : ndarray of shape (n_features, n_latents)
-        Encoder.
-    b_enc : ndarray of shape (n_latents,)
-        Encoder bias.
-    W_dec : ndarray of shape (n_latents, n_outputs)
-        Decoder; rows are atoms.
-    b_dec : ndarray of shape (n_outputs,)
-        Decoder bias.
-    threshold : ndarray of shape (n_latents,) or None
-        What a latent must exceed to be active, where the architecture has thresholds.
-    k : float or None
-        Latents per sample, where the architecture fixes it.
-    architecture : str
-        Such as "relu", "topk" or "jumprelu".
-    config : dict
-        Further options: "apply_b_dec_to_input", and those of the architecture.
-    """
-
-    W_enc: np.ndarray
-    b_enc: np.ndarray
-    W_dec: np.ndarray
-    b_dec: np.ndarray
-    threshold: np.ndarray | None
-    k: float | None
-    architecture: str
-    config: dict[str, Any]
+__all__ = ["SparseAutoencoder", "as_array", "auxiliary_loss", "squared_error"]
 
 
 class SparseAutoencoder(nn.Module):
@@ -330,20 +298,25 @@ class SparseAutoencoder(nn.Module):
             self.train(was_training)
         return out
 
-    def to_weights(self) -> AutoencoderWeights:
+    def _thresholds(self) -> np.ndarray | None:
+        """Return what each latent must exceed, where the architecture has thresholds."""
+        return None
+
+    def to_weights(self) -> SAEWeights:
         """Return the weights as NumPy arrays, from which the same codes follow.
 
         Returns
         -------
-        AutoencoderWeights
+        SAEWeights
         """
-        return AutoencoderWeights(
-            as_array(self.W_enc),
-            as_array(self.b_enc),
+        k = self.options.get("k")
+        return SAEWeights(
             self.dictionary,
             self.bias,
-            threshold=None,
-            k=self.options.get("k"),
+            as_array(self.W_enc),
+            as_array(self.b_enc),
+            self._thresholds(),
+            k=int(k) if k is not None and float(k).is_integer() else None,
             architecture=self.architecture,
             config=dict(self.options),
         )

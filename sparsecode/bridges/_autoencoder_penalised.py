@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
+
+import numpy as np
 
 from sparsecode._validation import check_positive
 from sparsecode.bridges._autoencoder_base import (
-    AutoencoderWeights,
     SparseAutoencoder,
     as_array,
     squared_error,
 )
 from sparsecode.bridges._torch import nn, torch
+from sparsecode.bridges.sae_lens import SAEWeights
 
 __all__ = [
     "GatedAutoencoder",
@@ -121,18 +124,15 @@ class GatedAutoencoder(SparseAutoencoder):
             "gate": squared_error(target, frozen),
         }
 
-    def to_weights(self) -> AutoencoderWeights:
+    def to_weights(self) -> SAEWeights:
         # pi > 0 says h_mag > b_mag - exp(r) b_enc, and ReLU says h_mag > 0
         scale = self.r_mag.exp()
-        return (
-            super()
-            .to_weights()
-            ._replace(
-                W_enc=as_array(self.W_enc * scale),
-                b_enc=as_array(self.b_mag),
-                threshold=as_array(torch.relu(self.b_mag - scale * self.b_enc)),
-                architecture="jumprelu",
-            )
+        return replace(
+            super().to_weights(),
+            W_enc=as_array(self.W_enc * scale),
+            b_enc=as_array(self.b_mag),
+            threshold=as_array(torch.relu(self.b_mag - scale * self.b_enc)),
+            architecture="jumprelu",
         )
 
 
@@ -211,8 +211,8 @@ class JumpReLUAutoencoder(SparseAutoencoder):
         super().project()
         self.threshold.clamp_(min=0.0)
 
-    def to_weights(self) -> AutoencoderWeights:
-        return super().to_weights()._replace(threshold=as_array(self.threshold))
+    def _thresholds(self) -> np.ndarray:
+        return as_array(self.threshold)
 
 
 def _rectangle(h: torch.Tensor, threshold: torch.Tensor, bandwidth: float) -> torch.Tensor:

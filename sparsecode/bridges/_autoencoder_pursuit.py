@@ -8,8 +8,9 @@ import numpy as np
 from scipy import sparse
 
 from sparsecode._validation import check_count, check_positive
-from sparsecode.bridges._autoencoder_base import AutoencoderWeights, SparseAutoencoder, as_array
+from sparsecode.bridges._autoencoder_base import SparseAutoencoder, as_array
 from sparsecode.bridges._torch import torch
+from sparsecode.bridges.sae_lens import SAEWeights
 from sparsecode.core.code import SparseCode
 
 __all__ = ["MatchingPursuitAutoencoder", "Pursuit"]
@@ -164,9 +165,7 @@ class MatchingPursuitAutoencoder(SparseAutoencoder):
         matrix.sum_duplicates()
         return SparseCode.from_scipy(matrix)
 
-    def to_weights(self) -> AutoencoderWeights:
-        return AutoencoderWeights(
-            as_array(self.W_dec.T), np.zeros(self.n_latents, np.float32), self.dictionary,
-            self.bias, threshold=None, k=None, architecture=self.architecture,
-            config=dict(self.options),
-        )  # fmt: skip
+    def to_weights(self) -> SAEWeights:
+        return SAEWeights(
+            self.dictionary, self.bias, architecture=self.architecture, config=dict(self.options)
+        )

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from sparsecode._validation import check_count, check_fraction, check_positive
 from sparsecode.bridges._autoencoder_base import (
-    AutoencoderWeights,
     SparseAutoencoder,
     as_array,
     auxiliary_loss,
     squared_error,
 )
 from sparsecode.bridges._torch import torch
+from sparsecode.bridges.sae_lens import SAEWeights
 
 __all__ = [
     "BatchTopKAutoencoder",
@@ -257,10 +258,10 @@ class BatchTopKAutoencoder(TopKAutoencoder):
         self.threshold.copy_(torch.where(least.isfinite(), moved, self.threshold))
         self.n_steps += 1
 
-    def to_weights(self) -> AutoencoderWeights:
+    def to_weights(self) -> SAEWeights:
         # an entry equal to the threshold is silent on both sides
         threshold = np.broadcast_to(as_array(self.threshold), self.n_latents).copy()
-        return super().to_weights()._replace(threshold=threshold, architecture="jumprelu")
+        return replace(super().to_weights(), threshold=threshold, architecture="jumprelu")
 
 
 class MatryoshkaAutoencoder(BatchTopKAutoencoder):

@@ -9,13 +9,14 @@ samples.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sparsecode._validation import check_count, check_dictionary, check_numbers, check_option
-from sparsecode.bridges._autoencoder_base import AutoencoderWeights, SparseAutoencoder
+from sparsecode._validation import check_count, check_dictionary, check_option
+from sparsecode.bridges._autoencoder_base import SparseAutoencoder
 from sparsecode.bridges._autoencoder_penalised import (
     GatedAutoencoder,
     JumpReLUAutoencoder,
@@ -34,9 +35,9 @@ from sparsecode.bridges._autoencoder_topk import (
 from sparsecode.bridges._autoencoder_training import train_autoencoder
 from sparsecode.bridges._torch import torch
 from sparsecode.bridges._torch_checkpoint import load_state, save_state
+from sparsecode.bridges.sae_lens import SAEWeights
 
 __all__ = [
-    "AutoencoderWeights",
     "BatchTopKAutoencoder",
     "FeatureChoiceAutoencoder",
     "GatedAutoencoder",
@@ -115,14 +116,14 @@ def autoencoder(
     )
 
 
-def from_weights(weights: Any) -> SparseAutoencoder:
+def from_weights(weights: SAEWeights) -> SparseAutoencoder:
     """Build the module that encodes and decodes by given weights.
 
     Parameters
     ----------
-    weights : object
-        With the attributes of :class:`AutoencoderWeights`, such as a loaded SAELens checkpoint.
-        Weights with a threshold become a JumpReLU autoencoder, whatever trained them; else the
+    weights : SAEWeights
+        Such as a SAELens checkpoint read by :func:`load_sae_lens`. Weights with a threshold become
+        a JumpReLU autoencoder, whatever trained them, and so do those of "gated"; else the
         architecture must be "relu" (or "standard"), "topk", "transcoder", "gradient" or "mp".
         Of ``config``, "apply_b_dec_to_input" (by default true) and, for TopK,
         "rescale_acts_by_decoder_norm" (by default false; norms are folded into the weights) are
@@ -139,23 +140,22 @@ def from_weights(weights: Any) -> SparseAutoencoder:
         If shapes do not fit together, entries are not finite, or the architecture cannot be built
         from such weights.
     """
+    if not isinstance(weights, SAEWeights):
+        raise TypeError(f"weights must be SAEWeights; got {type(weights).__name__}.")
+    weights = _without_gate(weights)
     W_dec = check_dictionary(weights.W_dec, name="W_dec", dtype=np.float32)
-    W_enc = check_numbers(weights.W_enc, "W_enc", np.float32)
-    if W_enc.ndim != 2 or W_enc.shape[1] != len(W_dec):
-        raise ValueError(
-            f"W_enc must have shape (n_features, {len(W_dec)}), a column for each atom; got "
-            f"{W_enc.shape}."
-        )
-    shapes = {"b_enc": (len(W_dec),), "b_dec": (W_dec.shape[1],), "threshold": (len(W_dec),)}
-    tensors = {"W_enc": W_enc, "W_dec": W_dec}
-    for name, shape in shapes.items():
-        value = getattr(weights, name)
-        if value is None and name == "threshold":
-            continue
-        tensors[name] = check_numbers(value, name, np.float32)
-        if tensors[name].shape != shape:
-            raise ValueError(f"{name} must have shape {shape}; got {tensors[name].shape}.")
-    config = dict(weights.config or {})
+    no_bias = np.zeros(len(W_dec))
+    tensors = {
+        "W_enc": W_dec.T if weights.W_enc is None else weights.W_enc,
+        "W_dec": W_dec,
+        "b_enc": no_bias if weights.b_enc is None else weights.b_enc,
+        "b_dec": weights.b_dec,
+    }
+    if weights.threshold is not None:
+        tensors["threshold"] = weights.threshold
+    tensors = {name: np.asarray(array, np.float32) for name, array in tensors.items()}
+    W_enc = tensors["W_enc"]
+    config = dict(weights.config)
     name = _OTHER_NAMES.get(weights.architecture, weights.architecture)
     options: dict[str, Any] = {
         "apply_b_dec_to_input": bool(config.get("apply_b_dec_to_input", True))
@@ -196,6 +196,23 @@ def from_weights(weights: Any) -> SparseAutoencoder:
             if hasattr(model, key):
                 getattr(model, key).copy_(torch.tensor(value))
     return model.eval()
+
+
+def _without_gate(weights: SAEWeights) -> SAEWeights:
+    """Return the threshold that a gate amounts to: exp(r) pi > 0 bounds the magnitude below."""
+    gate = [weights.extra.get(name) for name in ("b_gate", "b_mag", "r_mag")]
+    if weights.architecture != "gated" or any(array is None for array in gate):
+        return weights
+    b_gate, b_mag, r_mag = (np.asarray(array) for array in gate)
+    scale = np.exp(r_mag)
+    return replace(
+        weights,
+        W_enc=np.asarray(weights.W_enc) * scale,
+        b_enc=b_mag,
+        threshold=np.maximum(b_mag - scale * b_gate, 0.0),
+        architecture="jumprelu",
+        extra={},
+    )
 
 
 def save_autoencoder(path: str | os.PathLike[str], model: SparseAutoencoder) -> None:

@@ -75,9 +75,11 @@ class SAEWeights:
             raise ValueError(f"W_dec must have shape (d_sae, d_in); got {decoder.shape}.")
         d_sae, d_in = decoder.shape
         object.__setattr__(self, "W_dec", decoder)
+        given = getattr(self.W_enc, "shape", ())  # a transcoder's inputs need not be its outputs
+        n_inputs = given[0] if "transcoder" in self.architecture and given else d_in
         for name, shape in (
             ("b_dec", (d_in,)),
-            ("W_enc", (d_in, d_sae)),
+            ("W_enc", (n_inputs, d_sae)),
             ("b_enc", (d_sae,)),
             ("threshold", (d_sae,)),
         ):
@@ -266,8 +268,8 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _whole(value: Any) -> int | None:
-    """Return `value` as an int if it is a whole number, which SAELens may write as 64.0."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
+def _whole(value: Any) -> Any:
+    """Return a whole number as an int (SAELens may write 64.0), and none for an average of k."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
     return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,17 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparsecode.bridges import (
+    SAEWeights,
     autoencoder,
+    encode_rows,
     from_weights,
     load_autoencoder,
+    load_sae_lens,
     save_autoencoder,
+    save_sae_lens,
     train_autoencoder,
 )
 from sparsecode.bridges._autoencoder_topk import zipf_counts
 from sparsecode.bridges._torch_checkpoint import load_state, save_state
 from sparsecode.bridges.autoencoders import ARCHITECTURES
-from sparsecode.core import SparseCode
-from sparsecode.solvers import mp
+from sparsecode.core import SparseCode, normalize
+from sparsecode.solvers import mp, omp
 
 D, M, N = 6, 14, 40
 OPTIONS = {
@@ -362,7 +366,7 @@ def test_codes_are_read_block_by_block_from_any_reader(name, trained, X):
 def test_weights_and_files_give_the_same_codes(name, trained, tmp_path, X):
     sae = trained(name)[0]
     weights = sae.to_weights()
-    again = from_weights(SimpleNamespace(**weights._asdict()))
+    again = from_weights(weights)
     assert not again.training
     np.testing.assert_allclose(again.to_code(X).to_dense(), sae.to_code(X).to_dense(), atol=1e-5)
     np.testing.assert_allclose(again.reconstruct(X), sae.reconstruct(X), atol=1e-5)
@@ -537,10 +541,10 @@ def test_bad_training_is_refused(make, X):
 def test_values_scaled_by_norms_of_atoms_are_folded(make):
     weights = make("topk").to_weights()
     norms = np.linspace(0.5, 2, M).astype(np.float32)
-    scaled = weights._replace(
-        W_dec=weights.W_dec * norms[:, None], config={"rescale_acts_by_decoder_norm": True}
+    scaled = replace(
+        weights, W_dec=weights.W_dec * norms[:, None], config={"rescale_acts_by_decoder_norm": True}
     )
-    plain = weights._replace(W_enc=weights.W_enc * norms, b_enc=weights.b_enc * norms)
+    plain = replace(weights, W_enc=weights.W_enc * norms, b_enc=weights.b_enc * norms)
     x = np.random.default_rng(0).standard_normal((9, D))
     found, known = from_weights(scaled), from_weights(plain)
     np.testing.assert_allclose(found.dictionary, known.dictionary, atol=1e-6)
@@ -558,7 +562,33 @@ def test_bad_weights_are_refused(make):
         ({"architecture": "batchtopk"}, "or the weights have a threshold"),
     ):
         with pytest.raises(ValueError, match=message):
-            from_weights(weights._replace(**change))
+            from_weights(replace(weights, **change))
+    with pytest.raises(TypeError, match="weights must be SAEWeights"):
+        from_weights(dict(W_dec=weights.W_dec))
+
+
+@pytest.mark.parametrize("name", ["relu", "topk", "batchtopk", "jumprelu", "gated"])
+def test_a_saved_folder_encodes_as_the_autoencoder_did(name, trained, tmp_path, X):
+    sae = trained(name)[0]
+    save_sae_lens(tmp_path / "sae", sae.to_weights())
+    weights = load_sae_lens(tmp_path / "sae")
+    again = from_weights(weights)
+    np.testing.assert_allclose(again.to_code(X).to_dense(), sae.to_code(X).to_dense(), atol=1e-5)
+    atoms = normalize(weights.dictionary)
+    exact = encode_rows(X, lambda block: omp(block, atoms, n_nonzero=2))  # any solver does
+    assert (exact.n_active <= 2).all()
+
+
+def test_a_gate_becomes_a_threshold():
+    rng = np.random.default_rng(0)
+    W_enc, W_dec = rng.standard_normal((D, M)), rng.standard_normal((M, D))
+    b_gate, b_mag, r_mag = rng.standard_normal((3, M))
+    extra = {"b_gate": b_gate, "b_mag": b_mag, "r_mag": r_mag}
+    weights = SAEWeights(W_dec, np.zeros(D), W_enc, architecture="gated", extra=extra)
+    x = rng.standard_normal((20, D))
+    h = x @ W_enc
+    expected = (h + b_gate > 0) * np.maximum(h * np.exp(r_mag) + b_mag, 0)
+    np.testing.assert_allclose(from_weights(weights).to_code(x).to_dense(), expected, atol=1e-5)
 
 
 def test_pickles_and_other_files_are_refused(make, tmp_path):
