@@ -203,6 +203,10 @@ def _rebound(record: Record) -> Claim:
         return np.asarray(values[:, -1] - values[:, -2])
 
     rates = record.config.learning_rates
+    lowest = ", ".join(
+        str(1 + int(course(record, "nonzero", "trained", rate).mean(axis=0).argmin()))
+        for rate in rates
+    )
     rises = all(limits(rise(rate, "trained"))[1] > 0.0 for rate in rates)
     return Claim(
         "In the last layer the share of nonzeros rises again",
@@ -215,6 +219,7 @@ def _rebound(record: Record) -> Claim:
             ),
         ),
         Verdict.CAVEAT if rises else False,
-        OTHERS,
+        f"{OTHERS} The smallest share is in layer {lowest} of {record.config.n_layers} here, in "
+        f"layer {1 + int(np.argmin(nonzero))} of {len(nonzero)} there.",
         "quick",
     )
