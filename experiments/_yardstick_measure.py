@@ -54,9 +54,12 @@ LEAST = 0.25
 
 def runs(config: Config) -> list[tuple[str, str, float, int]]:
     """Return block, system, density (NaN: its own) and repeat of every run."""
-    tuned = [(name, density) for name in systems.TUNED for density in config.densities]
-    tuned += [(name, density) for name in networks.TUNED for density in config.densities]
-    own = [(name, np.nan) for name in (*systems.OWN, *networks.OWN)]
+    with_density, without = [*systems.TUNED], [*systems.OWN]
+    if config.networks:
+        with_density += networks.TUNED
+        without += networks.OWN
+    tuned = [(name, density) for name in with_density for density in config.densities]
+    own = [(name, np.nan) for name in without]
     return [
         (block, name, density, repeat)
         for block in config.blocks

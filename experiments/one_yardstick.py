@@ -27,7 +27,7 @@ class Config:
     Controls are the pixels, l0 codes each unit of which is shuffled over the stimuli, and networks
     that are not trained. `noise` is the standard deviation added to pixels, over theirs. `digits`
     are those of scikit-learn ("digits") or of MNIST ("mnist", from the folder
-    ``SPARSECODE_DATA``).
+    ``SPARSECODE_DATA``). Without `networks` the transformers, which need PyTorch, are left out.
     """
 
     blocks: tuple[str, ...] = parts.BLOCKS
@@ -41,6 +41,7 @@ class Config:
     learning_rate: float = 2e-3
     noise: float = 0.5
     n_repeats: int = 3
+    networks: bool = True
 
     def __post_init__(self) -> None:
         if not self.blocks or not set(self.blocks) <= set(parts.BLOCKS):
@@ -73,7 +74,7 @@ class Config:
     ),
     quick=dict(
         digits="digits", n_train=600, n_test=300, densities=(0.05,), n_atoms=192, n_batches=60,
-        n_epochs=6, n_repeats=2,
+        n_repeats=2, networks=False,
     ),
     headline=True,
 )  # fmt: skip

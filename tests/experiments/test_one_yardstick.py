@@ -77,3 +77,11 @@ def test_bad_config(change, said):
 def test_digits_that_are_not_there():
     with pytest.raises(ValueError, match="n_train \\+ n_test must be at most 1797"):
         stimuli(one_yardstick.config("smoke", n_train=1_750), "digits", Streams(0), 0)
+
+
+def test_without_networks_claims_about_them_are_not_tested():
+    record = one_yardstick.run(one_yardstick.config("smoke", networks=False, n_repeats=2))
+    assert not {"ViT", "CRATE"} & set(record.table["system"])
+    about = [claim for claim in record.claims if "ViT" in claim.text or "network" in claim.text]
+    assert len(about) == 3
+    assert all("need PyTorch" in claim.note for claim in about)
