@@ -6,7 +6,7 @@ import numpy as np
 from scipy import stats
 
 from experiments._framework import Claim, Record, Verdict, expected
-from experiments._mnist_measure import METHODS, shares
+from experiments._mnist_measure import METHODS, TIMES, shares
 
 __all__ = ["judge"]
 
@@ -126,7 +126,7 @@ def _comparison(record: Record, text: str, better: str, other: str) -> Claim:
 
 def _time_claim(record: Record) -> Claim:
     n = 10 * record.config.n_per_class
-    took = float(np.median(record.arrays["seconds"].mean(axis=1)) * n)
+    took = float(np.median(record.arrays[TIMES].mean(axis=1)) * n)
     return Claim(
         "2,000 digits are learned in less than the published time",
         PAPER["seconds"].cited,
@@ -142,7 +142,7 @@ def _constant_claim(record: Record) -> Claim:
 
     Until the weights of a unit freeze items change them, which costs more.
     """
-    seconds = record.arrays["seconds"]
+    seconds = record.arrays[TIMES]
     n = seconds.shape[1]
     late, last = seconds[:, n // 2 : 3 * n // 4], seconds[:, 3 * n // 4 :]
     ratio = float(np.median(last) / np.median(late))

@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments._framework import Record
 from experiments._mnist_claims import PAPER
-from experiments._mnist_measure import AT_EVERY_COUNT, METHODS, shares
+from experiments._mnist_measure import AT_EVERY_COUNT, METHODS, TIMES, shares
 
 __all__ = ["draw"]
 
@@ -65,7 +65,7 @@ def _draw_bars(record: Record, ax: Any) -> None:
 
 def _draw_time(record: Record, ax: Any) -> None:
     """Draw the time of an item over the number stored, every repeat a line."""
-    seconds = 1e3 * record.arrays["seconds"]
+    seconds = 1e3 * record.arrays[TIMES]
     stored = 10 * np.arange(1, seconds.shape[1] + 1)
     for one in seconds:
         ax.plot(stored, one, color=COLORS["sparsey"], alpha=0.2, linewidth=0.8)

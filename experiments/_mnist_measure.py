@@ -39,6 +39,8 @@ AT_EVERY_COUNT = (
     "greys, linear",
 )
 FRAME = (24, 16)
+#: Name of the array of times: seconds for a digit, of every ten digits learned.
+TIMES = "time of an item"
 #: How much a linear classifier may fit, for pixels and for codes.
 C_PIXELS, C_CODES = 0.03, 0.01
 #: Modules of the single mac.

@@ -85,7 +85,10 @@ def sparsey_mnist(config: Config, streams: Streams, progress: Any, cached: Any) 
         cached(f"repeat-{repeat}", parts.one_repeat, config, streams, repeat)
         for repeat in progress(range(config.n_repeats), "repeats")
     ]
-    arrays = {name: np.stack([one[name] for one in repeats]) for name in ("confusion", "seconds")}
+    arrays = {
+        name: np.stack([one[key] for one in repeats])
+        for name, key in (("confusion", "confusion"), (parts.TIMES, "seconds"))
+    }
     return Outcome(parts.table(config, repeats), arrays)
 
 

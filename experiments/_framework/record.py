@@ -32,7 +32,7 @@ PRESETS = ("smoke", "quick", "paper")
 #: The layout of ``record.json``.
 FORMAT = 1
 #: How the names of arrays of measured times begin.
-TIMES = "seconds"
+TIMES = "time of "
 
 
 class Verdict(StrEnum):
@@ -179,7 +179,7 @@ class Record:
     digest : str
         SHA-256 of experiment, config, seed, table and arrays: equal digests are equal results,
         whenever and wherever they were computed. Arrays of times, which are never equal, are left
-        out: their names begin with "seconds".
+        out: their names begin with "time of".
     seconds : float
         Wall time of the computation.
     n_resumed : int
