@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from itertools import combinations, product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from experiments._spiking_measure import (
 from experiments.spiking_dendrite import Config, spiking_dendrite
 from sdr.spiking import PsychometricCurve
 
+KEPT = Path(__file__).parents[2] / "docs" / "records"
 #: Small enough to list every segment and input.
 TINY = Config(
     n_units=6, n_active=3, n_synapses=2, synapses=(2,), moved=(1,), n_moved=1, union_synapses=2,
@@ -33,7 +35,8 @@ TINY = Config(
 
 @pytest.fixture(scope="module")
 def record():
-    return spiking_dendrite.run(spiking_dendrite.config("smoke"), seed=2)
+    """Return the kept record, with voltages of the cells and rates of every setting."""
+    return spiking_dendrite.load(KEPT / "spiking-dendrite")
 
 
 def listed(question):
