@@ -154,10 +154,11 @@ def _provenance(one: Experiment, record: Record | None) -> str:
     revision = (origin["revision"] or "unknown")[:10]
     changed = " with changes that were not committed" if origin["dirty"] else ""
     changes = "" if record.preset else " with settings of its own"
+    resumed = f" ({record.n_resumed} parts were done before)" if record.n_resumed else ""
     return (
         f"Preset {_preset(record)}, seed {record.seed}, revision {revision}{changed}, "
-        f"{origin['date'][:10]}; {duration(record.seconds)} on {plain(origin['cpu'])}; digest "
-        f"{record.digest[:16]}. `python -m experiments run {one.name} --preset "
+        f"{origin['date'][:10]}; {duration(record.seconds)}{resumed} on {plain(origin['cpu'])}; "
+        f"digest {record.digest[:16]}. `python -m experiments run {one.name} --preset "
         f"{record.preset or 'paper'} --seed {record.seed}`{changes} computes it again."
     )
 

@@ -84,6 +84,7 @@ sphinx_gallery_conf = {
     "matplotlib_animations": True,
     "ignore_pattern": r"__init__\.py|plot_lazy_neurons\.py",
     "abort_on_example_error": True,
+    "parallel": True,  # as many as `sphinx -j` says
     "download_all_examples": False,
     "remove_config_comments": True,
     "show_signature": False,
