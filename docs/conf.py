@@ -36,7 +36,6 @@ extensions = [
     "sphinxcontrib.bibtex",
 ]
 exclude_patterns = ["_build", "_generated", "gallery", "gallery_built/*.ipynb"]
-exclude_patterns += ["guide/lazy_neurons.md"]  # waits, with its gallery script, for a reading
 exclude_patterns += [  # a notebook waits for the paper's record of its experiment
     f"notebooks/{page.name}"
     for page in (DOCS / "notebooks").glob("*_*.md")
@@ -82,7 +81,6 @@ sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "gallery_built",
     "matplotlib_animations": True,
-    "ignore_pattern": r"__init__\.py|plot_lazy_neurons\.py",
     "abort_on_example_error": True,
     "parallel": True,  # as many as `sphinx -j` says
     "download_all_examples": False,
