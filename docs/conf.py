@@ -17,6 +17,8 @@ from sparsecode._cache import use_hashed_numba_cache  # noqa: E402
 use_hashed_numba_cache()
 
 import api_reference  # noqa: E402
+import benchmark_pages  # noqa: E402
+import choice_pages  # noqa: E402
 import claims_page  # noqa: E402
 
 import sparsecode  # noqa: E402
@@ -53,7 +55,7 @@ html_sidebars = {page: [] for page in ("index", "install", "claims", "guide/*")}
 default_role = "code"
 smartquotes_action = "qe"  # no dashes: they would spoil the options of commands
 
-# What is generated: the API pages, the changes since the last release, the judged claims.
+# What is generated: the API pages, the changes since the last release, and what records decide.
 api_reference.write(DOCS / "api")
 autosummary_generate = True
 autodoc_typehints = "none"
@@ -66,6 +68,8 @@ _unreleased = subprocess.run(
 ).stdout  # fmt: skip
 (DOCS / "_generated" / "unreleased.md").write_text(_unreleased, encoding="utf8")
 claims_page.write(DOCS)
+benchmark_pages.write(DOCS)
+choice_pages.write(DOCS)
 
 bibtex_bibfiles = ["references.bib"]
 bibtex_reference_style = "author_year"
