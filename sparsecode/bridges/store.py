@@ -14,7 +14,6 @@ import json
 import os
 import re
 import shutil
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -26,12 +25,8 @@ from typing import IO, Any, Self
 import numpy as np
 
 from sparsecode._validation import check_count, check_option
+from sparsecode.core._locks import hold_lock
 from sparsecode.core.io import atomic_path, load_json, save_json
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
 
 __all__ = ["ActivationStore", "ActivationWriter", "StoredSite"]
 
@@ -773,19 +768,13 @@ def _open_site(folder: Path, name: str, entry: Any) -> StoredSite:
 
 def _lock(folder: Path) -> IO[bytes]:
     """Take the folder's lock, which the system lets go when the process ends."""
-    file = open(folder / _LOCK, "a+b")  # noqa: SIM115 - held until the writer is closed
     try:
-        if sys.platform == "win32":
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return hold_lock(folder / _LOCK)
     except OSError as error:
-        file.close()
         raise ValueError(
             f"a store must have one writer; got a second for {folder.name!r}. Close the first, or "
             "use another folder."
         ) from error
-    return file
 
 
 def _sha256(path: Path) -> str:

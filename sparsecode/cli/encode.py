@@ -6,6 +6,7 @@ import argparse
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -26,8 +27,10 @@ from sparsecode.cli.sources import (
     whitened,
 )
 from sparsecode.core import SparseCode, reconstruct
-from sparsecode.core.io import save_code
+from sparsecode.core.io import RowReader, save_code
 from sparsecode.core.rng import Streams
+from sparsecode.scale import encode_shards, open_rows
+from sparsecode.scale.readers import need_dask
 from sparsecode.solvers import SolverResult, alpha_for_density, omp
 from sparsecode.solvers import encode as encode_batch
 
@@ -67,6 +70,14 @@ class Spool:
 
 def run(arguments: argparse.Namespace) -> None:
     """Encode block by block and write the codes."""
+    if not arguments.output.suffix:
+        return run_shards(arguments)
+    for name in ("workers", "scheduler", "shard_size", "resume"):
+        if getattr(arguments, name):
+            raise ValueError(
+                f"--{name.replace('_', '-')} goes with a folder of shards; got --output "
+                f"{arguments.output.name}. Name a folder, without a suffix."
+            )
     check_output(arguments.output, "--output", (".npz", ".safetensors"))
     check_count("--block-size", arguments.block_size)
     dictionary = read_dictionary(arguments.dictionary)
@@ -109,6 +120,48 @@ def run(arguments: argparse.Namespace) -> None:
         )
 
 
+def run_shards(arguments: argparse.Namespace) -> None:
+    """Encode shard by shard, on workers if there are some, and keep each."""
+    rows = open_rows(arguments.source)
+    dictionary = read_dictionary(arguments.dictionary)
+    chosen = encoder(arguments, dictionary, partial(_some_rows, rows))
+    options = dict(chosen.keywords)
+    penalty = options.pop("penalty", None)
+    atoms, n_threads = options.pop("dictionary"), options.pop("n_threads")
+    with _client(arguments.scheduler) as client:
+        done = encode_shards(
+            rows, atoms, arguments.output, solver=chosen.func, penalty=penalty,
+            shard_rows=arguments.shard_size, n_workers=arguments.workers or 1, client=client,
+            n_threads=n_threads, resume=arguments.resume, progress=not arguments.quiet, **options,
+        )  # fmt: skip
+    print(f"{arguments.output}: {done.codes!r}")
+    print(
+        f"{done.n_encoded} shards encoded, {done.n_skipped} done before; largest "
+        f"{done.codes.certificate_name} {done.codes.certificate:.1e}; {done.n_unconverged} of "
+        f"{len(done.codes)} samples did not converge"
+    )
+
+
+def _some_rows(rows: RowReader) -> np.ndarray:
+    """Return up to 2,000 rows from all over, to tune a weight with."""
+    chosen = np.unique(np.linspace(0, len(rows) - 1, 2000).astype(int))
+    return np.concatenate([np.asarray(rows[i : i + 1], np.float64) for i in chosen.tolist()])
+
+
+@contextmanager
+def _client(address: str | None) -> Iterator[Any]:
+    """Connect to a cluster, if there is an address, without ending it."""
+    if address is None:
+        yield None
+        return
+    try:
+        from dask.distributed import Client
+    except ImportError as error:
+        raise need_dask("--scheduler", "dask.distributed") from error
+    with Client(address, timeout=30) as client:
+        yield client
+
+
 def fitting(source: np.ndarray, dictionary: Dictionary) -> np.ndarray:
     """Return samples that have the features of the atoms."""
     n_features = dictionary.atoms.shape[1]
@@ -149,7 +202,7 @@ def split(arrays: Any, size: int) -> Iterator[np.ndarray]:
 
 def encoder(
     arguments: argparse.Namespace, dictionary: Dictionary, sample: Callable[[], np.ndarray]
-) -> Callable[[np.ndarray], SolverResult]:
+) -> partial[SolverResult]:
     """Return what encodes a block, from the arguments or from the notes of the dictionary."""
     atoms, notes = dictionary
     if arguments.n_nonzero is not None:

@@ -31,6 +31,8 @@ _EXAMPLES = {
     "encode": """examples:
   sparsecode encode samples.npy --dictionary dictionary.safetensors -o codes.npz
   sparsecode encode samples.npy --dictionary d.npy --penalty l1 --alpha 0.1 -o codes.safetensors
+  sparsecode encode samples.npy -d d.npy --n-nonzero 8 --workers 4 -o codes/
+  sparsecode encode samples.npy -d d.npy --n-nonzero 8 --scheduler tcp://host:8786 -o codes/
 """,
     "inspect": """examples:
   sparsecode inspect dictionary.safetensors --plot atoms.png
@@ -65,11 +67,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             warnings.showwarning = _Said()
             use_hashed_numba_cache()  # before anything imports Numba
             import_module(f"sparsecode.cli.{given.command.replace('-', '_')}").run(given)
-    except (ValueError, TypeError, OSError, ImportError) as error:
+    except (ValueError, TypeError, OSError, ImportError, RuntimeError) as error:
         print(f"sparsecode {given.command}: {_sentence(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"sparsecode {given.command}: interrupted; no output was written.", file=sys.stderr)
+        shards = given.command == "encode" and not given.output.suffix
+        left = "--resume goes on from here" if shards else "no output was written"
+        print(f"sparsecode {given.command}: interrupted; {left}.", file=sys.stderr)
         return 130
     return 0
 
@@ -197,8 +201,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--output",
         type=Path,
         required=True,
-        metavar="FILE",
-        help="Codes to write: .npz or .safetensors.",
+        metavar="FILE|FOLDER",
+        help="Codes to write: .npz or .safetensors; or a folder, shard by shard, from a .npy file "
+        "or a zarr array of any size.",
     )
     _add_penalty(encode, None)
     encode.add_argument(
@@ -219,6 +224,19 @@ def build_parser() -> argparse.ArgumentParser:
         default=10_000,
         metavar="N",
         help="Samples held in memory at once; default: 10000.",
+    )
+    workers = encode.add_mutually_exclusive_group()
+    workers.add_argument(
+        "--workers", type=int, metavar="N", help="Processes that code shards; default: 1."
+    )
+    workers.add_argument(
+        "--scheduler", metavar="ADDRESS", help="Of a dask cluster whose workers code the shards."
+    )
+    encode.add_argument(
+        "--shard-size", type=int, metavar="N", help="Samples of a shard; default: 32 MiB of them."
+    )
+    encode.add_argument(
+        "--resume", action="store_true", help="Go on in a folder that holds shards of this run."
     )
     _add_common(encode)
 

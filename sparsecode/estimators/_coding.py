@@ -23,6 +23,7 @@ from sparsecode.core.measures import explained_variance
 from sparsecode.estimators._packing import pack
 from sparsecode.penalties import L1, Penalty, make
 from sparsecode.penalties._dispatch import formulas
+from sparsecode.scale.lazy import encode_lazily, is_lazy, transform_lazily
 from sparsecode.solvers import SolverResult
 
 __all__ = [
@@ -289,18 +290,18 @@ class Coder(ClassNamePrefixFeaturesOutMixin, Stored, ABC):
     def _n_features_out(self) -> int:
         return len(self._atoms())
 
-    def encode(self, X: Any) -> SolverResult:
+    def encode(self, X: Any) -> Any:
         """Code samples, and return all that the solver knows of the codes.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or dask array of shape (n_samples, n_features)
             Samples; float32 and float64 are kept, other real types become float64.
 
         Returns
         -------
-        SolverResult
-            Codes, iterations, certificates and objectives.
+        SolverResult or LazyResult
+            Codes, iterations, certificates and objectives; of a dask array as dask arrays.
 
         Raises
         ------
@@ -312,6 +313,9 @@ class Coder(ClassNamePrefixFeaturesOutMixin, Stored, ABC):
         sklearn.exceptions.ConvergenceWarning
             Once, with the number of samples that did not converge.
         """
+        if is_lazy(X):
+            check_is_fitted(self)
+            return encode_lazily(self.encode, X, self._checked_atoms().shape)
         return self._encode(self._check_samples(X))
 
     def transform(self, X: Any) -> Any:
@@ -319,15 +323,19 @@ class Coder(ClassNamePrefixFeaturesOutMixin, Stored, ABC):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or dask array of shape (n_samples, n_features)
             Samples; float32 and float64 are kept, other real types become float64.
 
         Returns
         -------
         ndarray or scipy.sparse.csr_array of shape (n_samples, n_atoms)
-            The codes, as `output` says.
+            The codes, as `output` says; of a dask array a dask array of such blocks.
         """
         check_option("output", self.output, ("dense", "sparse"))
+        if is_lazy(X):
+            check_is_fitted(self)
+            atoms = self._checked_atoms()
+            return transform_lazily(self.transform, X, atoms.shape, self.output)
         code = self.encode(X).code
         return code.to_scipy(copy=True) if self.output == "sparse" else code.to_dense()
 

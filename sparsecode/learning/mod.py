@@ -32,14 +32,17 @@ class ModRule(Rule):
     def update(self, step: int, atoms: np.ndarray, batch: Coded) -> np.ndarray:
         """Return the atoms that reconstruct the batch best; those it does not use stay."""
         wide = batch.codes.astype(np.float64)  # the normal equations square the condition number
-        normal = (wide.T @ wide).toarray()
+        return self.solved(atoms, (wide.T @ wide).toarray(), wide.T @ batch.X)
+
+    def solved(self, atoms: np.ndarray, normal: np.ndarray, cross: np.ndarray) -> np.ndarray:
+        """Return the atoms for the sums ``Z.T @ Z`` and ``Z.T @ X``."""
         energies = normal.diagonal()
         used = np.flatnonzero(energies)
         moved = np.array(atoms)
         if used.size:
             normal = normal[np.ix_(used, used)]
             normal[np.diag_indices(used.size)] += self.ridge * energies.max()
-            moved[used] = linalg.solve(normal, (wide.T @ batch.X)[used], assume_a="pos")
+            moved[used] = linalg.solve(normal, cross[used], assume_a="pos")
         return moved
 
 

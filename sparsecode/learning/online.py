@@ -60,9 +60,17 @@ class OnlineRule(Rule):
             codes.indptr, codes.indices, codes.data, by_atom.indptr, by_atom.indices,
             -by_atom.data, _padded(X), kept, self.second_moment, self.cross_moment,
         )  # fmt: skip
-        return self._descended(np.array(atoms))
+        return self.descended(np.array(atoms))
 
-    def _descended(self, atoms: np.ndarray) -> np.ndarray:
+    def add(self, second: np.ndarray, cross: np.ndarray, n_samples: int) -> None:
+        """Add sums over samples, ``Z.T @ Z`` and ``Z.T @ X``, to the statistics."""
+        self.n_samples += n_samples
+        kept = (1.0 - n_samples / self.n_samples) ** self.forgetting
+        for moment, more in ((self.second_moment, second), (self.cross_moment, cross)):
+            moment *= moment.dtype.type(kept)
+            moment += more
+
+    def descended(self, atoms: np.ndarray) -> np.ndarray:
         """Sweep over the atoms in place, block by block."""
         n_features = atoms.shape[1]
         moves = np.zeros((BLOCK, padded(n_features, atoms.dtype)), atoms.dtype)
