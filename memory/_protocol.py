@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 
 from sparsecode.core._checks import as_binary_code, check_code
 from sparsecode.core.code import SparseCode
-from sparsecode.core.io import _damaged, _load, save_arrays
+from sparsecode.core.io import _load, save_arrays, understood
 from sparsecode.core.ops import reshape
 
 __all__ = ["AssociativeMemory", "Recall"]
@@ -168,14 +168,12 @@ class AssociativeMemory(ABC):
             raise ValueError(
                 f"{Path(path).name} must hold a {cls.__name__}; got {kind or 'other arrays'}."
             )
-        try:
+        with understood(path, f"be a {cls.__name__}"):
             memory = cls(**about["parameters"])
             if about["n_stored"]:
                 memory.n_stored = int(about["n_stored"])
                 memory.unit_shape = tuple(int(size) for size in about["unit_shape"])
                 memory._restore(arrays)
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise _damaged(path, f"a {cls.__name__}", error) from error
         return memory
 
     def __repr__(self) -> str:

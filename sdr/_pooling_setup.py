@@ -45,6 +45,23 @@ class Synapses(NamedTuple):
         for column, start in enumerate(self.starts):
             yield int(start), self.permanences[self.rows[column] : self.rows[column + 1]]
 
+    def check(self, n_inputs: int) -> None:
+        """Refuse arrays that cannot be those of columns over so many inputs."""
+        wanted = ("starts", np.int64), ("rows", np.int64), ("permanences", np.float32)
+        for name, dtype in wanted:
+            array = getattr(self, name)
+            if array.ndim != 1 or array.dtype != dtype:
+                raise ValueError(f"{name} must be {dtype.__name__} of one dimension")
+        sizes = np.diff(self.rows)
+        whole = self.rows.size == self.starts.size + 1 > 1 and self.rows[0] == 0
+        if not whole or (sizes < 0).any() or self.rows[-1] != self.permanences.size:
+            raise ValueError("rows must divide the permanences among the columns")
+        if (self.starts < 0).any() or (sizes > n_inputs - self.starts).any():
+            raise ValueError(f"pools must lie within {n_inputs} inputs")
+        inside = (self.permanences >= 0) & (self.permanences <= 1)
+        if not (inside | (self.permanences == -1)).all():
+            raise ValueError("permanences must lie between 0 and 1")
+
     def connect(self, bar: float, n_inputs: int) -> np.ndarray:
         """Return which columns each input is connected to, as bits, and a last row of zeros."""
         n_words = -(-self.starts.size // 64)

@@ -8,6 +8,7 @@ import numpy as np
 
 from sdr import _segment_kernels as k
 from sdr import _temporal_kernels as kernels
+from sdr._temporal_check import check_store
 from sparsecode.core.code import SparseCode
 
 __all__ = ["Segments", "Store"]
@@ -160,8 +161,12 @@ class Store:
             for name, counter in KEPT.items()
         }
 
-    def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take over what a file kept, and derive the rest."""
+    def restore(self, arrays: dict[str, np.ndarray], bar: float) -> None:
+        """Take over what a file kept, which must be sound, and derive the rest.
+
+        Synapses are connected from the permanence `bar` on.
+        """
+        check_store(arrays, len(self.cells), self.limits, bar)
         for name, counter in KEPT.items():
             array = arrays[name].copy()
             if counter in (k.N_ACTIVE, k.N_WINNERS):

@@ -16,7 +16,7 @@ from sdr.space import SDRSpace
 from sparsecode._validation import check_count, check_probability, check_rng
 from sparsecode.core import SparseCode, save_arrays, union
 from sparsecode.core._checks import check_code
-from sparsecode.core.io import _damaged, _load
+from sparsecode.core.io import _load, understood
 
 __all__ = ["SegmentBank"]
 
@@ -351,18 +351,17 @@ class SegmentBank:
         name = Path(path).name
         if not isinstance(about, dict) or about.get("kind") != _KIND:
             raise ValueError(f"{name} must hold a SegmentBank; got other arrays. Use load_arrays.")
-        try:
-            shape = {key: about[key] for key in ("n_neurons", "n_segments")}
-            bank = cls(about["unit_shape"], **shape)
+        with understood(path, "be a SegmentBank"):
             synapses = SparseCode(arrays["indptr"], arrays["indices"], None, about["unit_shape"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise _damaged(path, "a SegmentBank", error) from error
-        if synapses.n_samples != bank.synapses.n_samples:
-            raise ValueError(
-                f"{name} must hold one row of synapses for each of {bank.synapses.n_samples} "
-                f"segments; got {synapses.n_samples}. Write it anew."
-            )
-        bank._set_synapses(synapses)
+            shape = {key: check_count(key, about[key]) for key in ("n_neurons", "n_segments")}
+            n_rows = shape["n_neurons"] * shape["n_segments"]
+            if synapses.n_samples != n_rows:  # before a bank of that size is made
+                raise ValueError(
+                    f"there must be one row of synapses for each of {n_rows} segments; got "
+                    f"{synapses.n_samples}"
+                )
+            bank = cls(about["unit_shape"], **shape)
+            bank._set_synapses(synapses)
         return bank
 
     # ---------------------------------------------------------------- inside

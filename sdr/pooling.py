@@ -25,9 +25,9 @@ from sdr._pooling_setup import (
 )
 from sparsecode._jit import available_threads, threads
 from sparsecode._parallel import map_tiles, tiles_of
-from sparsecode._validation import check_option
+from sparsecode._validation import check_count, check_numbers, check_option
 from sparsecode.core.code import SparseCode
-from sparsecode.core.io import load_arrays, load_metadata, save_arrays
+from sparsecode.core.io import load_arrays, load_metadata, save_arrays, understood
 
 __all__ = ["SpatialPooler"]
 
@@ -335,19 +335,28 @@ class SpatialPooler(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                 f"{Path(path).name} must hold a SpatialPooler; got other arrays. Use load_arrays."
             )
         arrays = load_arrays(path)
-        parameters = metadata["parameters"]
-        for name in ("unit_shape", "input_shape"):
-            if isinstance(parameters[name], list):
-                parameters[name] = tuple(parameters[name])
-        pooler = cls(**parameters)
-        pooler.n_features_in_ = metadata["n_inputs"]
-        if metadata["names"] is not None:
-            pooler.feature_names_in_ = np.array(metadata["names"], dtype=object)
-        pooler.n_steps_ = metadata["n_steps"]
-        pooler.duty_cycles_ = arrays["duty_cycles"].copy()
-        pooler._synapses = Synapses(*(arrays[name].copy() for name in Synapses._fields))
-        pooler._prepare()
-        return pooler
+        with understood(path, "be a whole SpatialPooler"):
+            parameters = metadata["parameters"]
+            for name in ("unit_shape", "input_shape"):
+                if isinstance(parameters[name], list):
+                    parameters[name] = tuple(parameters[name])
+            pooler = cls(**parameters)
+            check_parameters(pooler)
+            pooler.n_features_in_ = check_count("n_inputs", metadata["n_inputs"])
+            names = metadata["names"]
+            if names is not None:
+                if len(names) != pooler.n_features_in_ or {type(one) for one in names} != {str}:
+                    raise ValueError("names that are not one text for each input")
+                pooler.feature_names_in_ = np.array(names, dtype=object)
+            pooler.n_steps_ = check_count("n_steps", metadata["n_steps"], minimum=0)
+            pooler._synapses = Synapses(*(arrays[name].copy() for name in Synapses._fields))
+            pooler._synapses.check(pooler.n_features_in_)
+            cycles = check_numbers(arrays["duty_cycles"].copy(), "duty_cycles")
+            if cycles.shape != pooler._synapses.starts.shape or cycles.dtype != np.float64:
+                raise ValueError(f"duty cycles of {cycles.dtype} and shape {cycles.shape}")
+            pooler.duty_cycles_ = cycles
+            pooler._prepare()
+            return pooler
 
     # ------------------------------------------------------------------ inside
 

@@ -15,7 +15,7 @@ from sdr._pooling_setup import check_shape
 from sdr._temporal_store import Segments, Store, as_sequence
 from sparsecode._validation import check_count, check_fraction, check_rng
 from sparsecode.core.code import SparseCode
-from sparsecode.core.io import load_arrays, load_metadata, save_arrays
+from sparsecode.core.io import load_arrays, load_metadata, save_arrays, understood
 
 __all__ = ["Segments", "Step", "TemporalMemory", "Trace"]
 
@@ -435,9 +435,15 @@ class TemporalMemory:
             raise ValueError(
                 f"{Path(path).name} must hold a TemporalMemory; got other arrays. Use load_arrays."
             )
-        memory = cls(**metadata["parameters"], rng=0)
-        memory._store.restore(load_arrays(path))
-        return memory
+        arrays = load_arrays(path)
+        with understood(path, "be a whole TemporalMemory"):
+            parameters = metadata["parameters"]
+            sizes = check_shape("unit_shape", parameters["unit_shape"]), parameters["n_cells"]
+            if arrays["cells"].shape[:1] != (prod(sizes[0]) * check_count("n_cells", sizes[1]),):
+                raise ValueError("another number of cells")  # before so many are made
+            memory = cls(**parameters, rng=0)
+            memory._store.restore(arrays, float(memory._rates[kernels.BAR]))
+            return memory
 
     # ------------------------------------------------------------------ inside
 

@@ -272,8 +272,9 @@ class Record:
                 provenance=saved["provenance"],
                 digest=saved["digest"],
             )
-        except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
-            raise ValueError(f"{folder.name} holds no readable record: {error}") from error
+        except Exception as error:  # whatever a changed file leads to
+            said = " ".join(str(error).split())[:300]
+            raise ValueError(f"{folder.name} holds no readable record: {said}") from error
         if record.compute_digest() != record.digest:
             raise ValueError(
                 f"The record in {folder.name} must match its digest; it does not, so a file was "

@@ -20,6 +20,7 @@ from sparsecode.bridges._torch_checkpoint import (
     restore_optimizer,
     save_state,
 )
+from sparsecode.core.io import understood
 
 __all__ = ["train_autoencoder"]
 
@@ -216,13 +217,18 @@ def _resume(
             f"{Path(checkpoint).name} must be of the same training; it differs in "
             f"{', '.join(differ)}. Give the same arguments or another file."
         )
-    parts: dict[str, dict[str, torch.Tensor]] = {"model": {}, "optimizer": {}}
-    for name, value in tensors.items():
-        kind, _, rest = name.partition("/")
-        parts[kind][rest] = value
-    model.load_state_dict(parts["model"])
-    restore_optimizer(optimizer, parts["optimizer"])
-    return int(meta["step"]), list(meta["history"])
+    with understood(checkpoint, "be a whole checkpoint of training"):
+        parts: dict[str, dict[str, torch.Tensor]] = {"model": {}, "optimizer": {}}
+        for name, value in tensors.items():
+            kind, _, rest = name.partition("/")
+            parts[kind][rest] = value
+        step = check_count("step", meta["step"], maximum=settings["n_steps"])
+        history = list(meta["history"])
+        if any(row.keys() != history[0].keys() for row in history):
+            raise ValueError("a history whose rows differ")
+        model.load_state_dict(parts["model"])
+        restore_optimizer(optimizer, parts["optimizer"])
+        return step, history
 
 
 def _schedule(step: int, n_steps: int, n_warmup: int, decay_share: float, decay_to: float) -> float:

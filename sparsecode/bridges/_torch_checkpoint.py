@@ -73,7 +73,21 @@ def restore_optimizer(
     for name, value in tensors.items():
         index, _, field = name.partition("/")
         state.setdefault(int(index), {})[field] = value
+    check_state(optimizer, state)
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+def check_state(
+    optimizer: torch.optim.Optimizer, state: Mapping[int, Mapping[str, torch.Tensor]]
+) -> None:
+    """Raise a ValueError unless the state of each parameter has its shape, or is one number."""
+    shapes = [p.shape for group in optimizer.param_groups for p in group["params"]]
+    if set(state) - set(range(len(shapes))):
+        raise ValueError(f"a state of parameters {sorted(state)}; there are {len(shapes)}")
+    for index, entries in state.items():
+        for name, value in entries.items():
+            if value.shape not in ((), shapes[index]):
+                raise ValueError(f"{name} of parameter {index} has shape {tuple(value.shape)}")
 
 
 def _check_suffix(path: str | os.PathLike[str]) -> None:

@@ -36,6 +36,7 @@ from sparsecode.bridges._autoencoder_training import train_autoencoder
 from sparsecode.bridges._torch import torch
 from sparsecode.bridges._torch_checkpoint import load_state, save_state
 from sparsecode.bridges.sae_lens import SAEWeights
+from sparsecode.core.io import understood
 
 __all__ = [
     "BatchTopKAutoencoder",
@@ -258,12 +259,10 @@ def load_autoencoder(path: str | os.PathLike[str]) -> SparseAutoencoder:
         raise ValueError(
             f"{Path(path).name} must hold an autoencoder of save_autoencoder; got other tensors."
         )
-    model = autoencoder(
-        meta["architecture"],
-        check_count("n_features", meta["n_features"]),
-        check_count("n_latents", meta["n_latents"]),
-        rng=0,
-        **meta["options"],
-    )
-    model.load_state_dict(tensors)
-    return model.eval()
+    with understood(path, "hold an autoencoder"):
+        sizes = [check_count(name, meta[name]) for name in ("n_features", "n_latents")]
+        if max(sizes) > max((tensor.numel() for tensor in tensors.values()), default=0):
+            raise ValueError(f"sizes {sizes} that its tensors have not")
+        model = autoencoder(meta["architecture"], *sizes, rng=0, **meta["options"])
+        model.load_state_dict(tensors)
+        return model.eval()

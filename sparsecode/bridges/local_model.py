@@ -13,7 +13,7 @@ import numpy as np
 from sparsecode._validation import check_count, check_option
 from sparsecode.bridges._torch import nn, torch
 from sparsecode.bridges.sae_lens import read_tensors, refuse_pickle
-from sparsecode.core.io import load_json
+from sparsecode.core.io import load_json, understood
 
 __all__ = ["LocalEncoder"]
 
@@ -125,15 +125,20 @@ class LocalEncoder(nn.Module):
         config = load_json(folder / _CONFIG)
         if not isinstance(config, dict):
             raise ValueError(f"{_CONFIG} must hold a JSON object; got {type(config).__name__}.")
-        model = cls(config)
         tensors = read_tensors(folder / _WEIGHTS)
-        state = {ours: _find(tensors, ours) for ours in model.state_dict()}
-        for name, parameter in model.state_dict().items():
-            if tuple(parameter.shape) != state[name].shape:
-                raise ValueError(
-                    f"{name} must have shape {tuple(parameter.shape)}, which {_CONFIG} says; got "
-                    f"{state[name].shape} in {_WEIGHTS}."
-                )
+        with understood(folder / _CONFIG, f"be the configuration of {_WEIGHTS}"):
+            n_layers = check_count("num_hidden_layers", config.get("num_hidden_layers"))
+            _find(tensors, f"layers.{n_layers - 1}.up.weight")  # before so many are made
+            with torch.device("meta"):  # which takes no memory
+                shapes = {name: tuple(t.shape) for name, t in cls(config).state_dict().items()}
+            state = {ours: _find(tensors, ours) for ours in shapes}
+            for name, shape in shapes.items():
+                if shape != state[name].shape:
+                    raise ValueError(
+                        f"{name} must have shape {shape}, which {_CONFIG} says; got "
+                        f"{state[name].shape} in {_WEIGHTS}."
+                    )
+            model = cls(config)
         model.load_state_dict({name: torch.tensor(array) for name, array in state.items()})
         model.tokenizer = folder / _TOKENIZER
         return model.eval()

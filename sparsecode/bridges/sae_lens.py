@@ -13,7 +13,7 @@ import safetensors
 import safetensors.numpy
 
 from sparsecode._validation import check_count, check_numbers
-from sparsecode.core.io import atomic_path, load_json, save_json
+from sparsecode.core.io import atomic_path, load_json, save_json, understood
 
 __all__ = ["SAEWeights", "load_sae_lens", "save_sae_lens"]
 
@@ -158,6 +158,12 @@ def load_sae_lens(folder: str | os.PathLike[str]) -> SAEWeights:
         raise ValueError(
             f"{_WEIGHTS} must hold W_dec and b_dec; got {', '.join(sorted(arrays)) or 'nothing'}."
         )
+    with understood(folder / _CONFIG, f"be a description of {_WEIGHTS}"):
+        return _weights(config, arrays)
+
+
+def _weights(config: dict[str, Any], arrays: dict[str, np.ndarray]) -> SAEWeights:
+    """Return the weights that a file's configuration and tensors make together."""
     decoder = arrays.pop("W_dec")
     claimed = tuple(config.get(name) for name in ("d_sae", "d_in"))
     if decoder.shape != claimed:
@@ -166,7 +172,8 @@ def load_sae_lens(folder: str | os.PathLike[str]) -> SAEWeights:
         )
     threshold = arrays.pop("threshold", None)
     if threshold is None and "log_threshold" in arrays:
-        threshold = np.exp(arrays.pop("log_threshold"))
+        with np.errstate(over="ignore"):  # what overflows is refused as not finite
+            threshold = np.exp(arrays.pop("log_threshold"))
     # before SAELens 6 a top-k autoencoder was "standard" with activation_fn_str "topk"
     options = config.get("activation_fn_kwargs") or {}
     is_top_k = config.get("activation_fn_str", config.get("activation_fn")) == "topk"
@@ -247,12 +254,12 @@ def refuse_pickle(path: str | os.PathLike[str]) -> None:
 
 def read_tensors(path: Path) -> dict[str, np.ndarray]:
     """Return all floating-point tensors of a safetensors file, float16 and bfloat16 as float32."""
-    try:
-        content = safetensors.deserialize(path.read_bytes())
-    except safetensors.SafetensorError as error:
-        raise ValueError(
-            f"{path.name} must be an intact safetensors file; got {error}. Fetch it anew."
-        ) from error
+    content = path.read_bytes()
+    with understood(path, "be an intact safetensors file"):
+        return _floats(safetensors.deserialize(content))
+
+
+def _floats(content: list[tuple[str, dict[str, Any]]]) -> dict[str, np.ndarray]:
     arrays = {}
     for name, tensor in content:
         kind, shape, data = tensor["dtype"], tensor["shape"], tensor["data"]

@@ -26,7 +26,7 @@ import numpy as np
 
 from sparsecode._validation import check_count, check_option
 from sparsecode.core._locks import hold_lock
-from sparsecode.core.io import atomic_path, load_json, save_json
+from sparsecode.core.io import atomic_path, load_json, map_npy, save_json
 
 __all__ = ["ActivationStore", "ActivationWriter", "StoredSite"]
 
@@ -168,10 +168,7 @@ class StoredSite:
     def _shard(self, i: int) -> np.ndarray:
         """Map shard `i`; what is mapped leaves memory with the array."""
         path = self.folder / _shard_name(i)
-        try:
-            shard = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise _damaged(path, str(error)) from error
+        shard = _mapped(path)
         if shard.shape != (self.n_rows[i], self.n_features) or shard.dtype != self.dtype:
             raise _damaged(path, f"{shard.dtype} of shape {shard.shape}")
         return shard
@@ -196,8 +193,8 @@ class StoredSite:
 
     def _ids(self, column: int) -> np.ndarray:
         parts = [
-            np.load(self.folder / _ids_name(i), allow_pickle=False)[:, column]
-            for i in range(len(self.n_rows))
+            _mapped_ids(self.folder / _ids_name(i), n_rows)[:, column]
+            for i, n_rows in enumerate(self.n_rows)
         ]
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
@@ -298,7 +295,7 @@ class ActivationStore(Mapping[str, StoredSite]):
             for i, shard in enumerate(entry["shards"]):
                 for name, key in ((_shard_name(i), "sha256"), (_ids_name(i), "ids_sha256")):
                     path = self.folder / entry["folder"] / name
-                    if _sha256(path) != shard[key]:
+                    if _sha256(path) != shard.get(key):
                         raise _damaged(path, "content that differs from its checksum")
 
     def export_safetensors(self, path: str | os.PathLike[str], site: str) -> None:
@@ -526,8 +523,9 @@ class ActivationWriter:
         entry = self._manifest["sites"].get(site)
         if not entry or not entry["shards"]:
             return None
-        path = self.folder / entry["folder"] / _ids_name(len(entry["shards"]) - 1)
-        sample, position = np.load(path, mmap_mode="r", allow_pickle=False)[-1]
+        number = len(entry["shards"]) - 1
+        path = self.folder / entry["folder"] / _ids_name(number)
+        sample, position = _mapped_ids(path, entry["shards"][number]["n_rows"])[-1]
         return int(sample), int(position)
 
     def close(self) -> None:
@@ -731,7 +729,7 @@ def _open_site(folder: Path, name: str, entry: Any) -> StoredSite:
     manifest = folder / _MANIFEST
     try:
         place = folder / entry["folder"]
-        if place.parent != folder or entry["folder"] in ("", ".", ".."):
+        if place.parent != folder or entry["folder"] in ("", ".", "..") or place.is_symlink():
             raise ValueError(f"the folder {entry['folder']!r}")
         shards = entry["shards"]
         n_rows = tuple(check_count("n_rows", shard["n_rows"]) for shard in shards)
@@ -748,13 +746,20 @@ def _open_site(folder: Path, name: str, entry: Any) -> StoredSite:
         )
         if not site.mean.shape == site.variance.shape == (site.n_features,):
             raise ValueError(f"a mean of shape {site.mean.shape}")
-        sizes = [
-            (place / file, int(shard[key]))
-            for i, shard in enumerate(shards)
-            for file, key in ((_shard_name(i), "bytes"), (_ids_name(i), "ids_bytes"))
-        ]
-    except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(manifest, f"{type(error).__name__} in site {name!r}: {error}") from error
+        if not np.isfinite([site.mean, site.variance]).all() or (site.variance < 0).any():
+            raise ValueError("mean and deviation that no rows can have")
+        row = site.n_features * site.dtype.itemsize, 2 * np.dtype(np.int64).itemsize
+        sizes = []
+        for i, shard in enumerate(shards):
+            files = (_shard_name(i), "bytes"), (_ids_name(i), "ids_bytes")
+            for (file, key), n_bytes in zip(files, row):
+                size = check_count(key, shard[key])
+                if size <= n_rows[i] * n_bytes:  # beside the rows there is a header
+                    raise ValueError(f"{n_rows[i]} rows of {n_bytes} bytes in {size}")
+                sizes.append((place / file, size))
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        said = f"{type(error).__name__} in site {name[:80]!r}: {str(error)[:200]}"
+        raise _damaged(manifest, said) from error
     for path, size in sizes:
         true = path.stat().st_size if path.is_file() else None
         if true != size:
@@ -775,6 +780,21 @@ def _lock(folder: Path) -> IO[bytes]:
             f"a store must have one writer; got a second for {folder.name!r}. Close the first, or "
             "use another folder."
         ) from error
+
+
+def _mapped(path: Path) -> np.ndarray:
+    """Map the array of a file of a store."""
+    try:
+        return map_npy(path)
+    except ValueError as error:
+        raise _damaged(path, str(error.__cause__)[:200].replace("\n", " ")) from error
+
+
+def _mapped_ids(path: Path, n_rows: int) -> np.ndarray:
+    ids = _mapped(path)
+    if ids.shape != (n_rows, 2) or ids.dtype != np.int64:
+        raise _damaged(path, f"{ids.dtype} of shape {ids.shape}")
+    return ids
 
 
 def _sha256(path: Path) -> str:

@@ -25,10 +25,11 @@ from sparsecode._validation import (
 )
 from sparsecode.bridges._network import Network
 from sparsecode.bridges._torch import nn, torch
+from sparsecode.bridges._torch_checkpoint import check_state
 from sparsecode.bridges.crate import Crate, CrateAlpha
 from sparsecode.bridges.vit import MLP, Mixer, ViT
 from sparsecode.core._course import Checkpoint, History
-from sparsecode.core.io import load_arrays, load_metadata, save_arrays
+from sparsecode.core.io import load_arrays, load_metadata, save_arrays, understood
 
 __all__ = ["TrainingResult", "load_model", "save_model", "train"]
 
@@ -315,21 +316,24 @@ def load_model(path: str | os.PathLike[str]) -> Network:
     if not isinstance(metadata, dict) or metadata.get("kind") != MODEL_KIND:
         raise ValueError(f"{name} must hold a network; got other arrays. Use load_arrays.")
     arrays = load_arrays(path)
-    try:
+    with understood(path, "hold a network of this version"):
         kind, config = MODELS[metadata["class"]], metadata["config"]
+        if any(n > len(arrays) for n in _counts(config, ("depth", "n_layers"))):
+            raise ValueError("more layers than it has arrays")  # before so many are made
         with torch.device("meta"):
             sizes = {key: tuple(t.shape) for key, t in kind(**config).state_dict().items()}
         if sizes != {key: array.shape for key, array in arrays.items()}:
             raise ValueError("its arrays are not those of its configuration")
+        if len({array.dtype for array in arrays.values()}) > 1:
+            raise ValueError("arrays of several types")
         model = kind(**config, seed=0)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{name} must hold a network of this version; got {type(error).__name__} "
-            f"({str(error).rstrip('.')}). Write it anew."
-        ) from error
-    model.to(torch.from_numpy(next(iter(arrays.values()))).dtype)
-    model.load_state_dict({key: torch.from_numpy(array) for key, array in arrays.items()})
-    return model.eval()
+        model.to(torch.from_numpy(next(iter(arrays.values()))).dtype)
+        model.load_state_dict({key: torch.from_numpy(array) for key, array in arrays.items()})
+        return model.eval()
+
+
+def _counts(config: dict[str, Any], names: tuple[str, ...]) -> list[int]:
+    return [config[name] for name in names if isinstance(config.get(name), int)]
 
 
 class _Run:
@@ -371,9 +375,12 @@ class _Run:
         for name, tensor in groups["optimizer"].items():
             index, _, entry = name.partition(".")
             state.setdefault(int(index), {})[entry] = tensor
+        check_state(self.optimizer, state)
         whole = self.optimizer.state_dict()
         self.optimizer.load_state_dict({"state": state, "param_groups": whole["param_groups"]})
         self.random = groups["random"]
+        if self.random["cpu"].dtype != torch.uint8:
+            raise ValueError("a random state must be bytes")
 
 
 def refuse_pickle(name: str, path: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sparsecode.core.io import load_arrays, load_metadata
+from sparsecode.core.io import load_arrays, load_metadata, map_npy
 from sparsecode.datasets import (
     ImageSet,
     extract_patches,
@@ -76,12 +76,7 @@ def read_array(path: Path, *, key: str | None = None) -> np.ndarray:
         arrays = load_arrays(path, checksum=False)
         array = arrays[_chosen(path, list(arrays), key)]
     else:
-        try:
-            array = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise ValueError(
-                f"{path.name} must be a whole .npy file of numbers; {error}"
-            ) from error
+        array = map_npy(path)
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{path.name} must hold real numbers; got dtype {array.dtype}.")
     return array

@@ -17,6 +17,7 @@ from sparsecode.convolutional._arguments import check_signals, kernels_of
 from sparsecode.convolutional._fits import CONSTRAINTS, Descent, Fits, project
 from sparsecode.convolutional._geometry import BOUNDARIES
 from sparsecode.convolutional.greedy_cd import greedy_cd
+from sparsecode.core._course import taken, taken_count
 from sparsecode.core.code import SparseCode
 from sparsecode.penalties._dispatch import Penalty
 from sparsecode.solvers._result import SolverResult
@@ -156,9 +157,9 @@ class ConvLearner(ABC):
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Take back what :meth:`state` returned."""
-        self._set_atoms(np.array(arrays["atoms"]))
-        self._silent_for = np.array(arrays["silent_for"])
-        self.n_steps = int(arrays["n_steps"])
+        self._set_atoms(taken(arrays, "atoms", self.atoms))
+        self._silent_for = taken(arrays, "silent_for", self._silent_for)
+        self.n_steps = taken_count(arrays, "n_steps")
 
 
 class OnlineConvLearner(ConvLearner):

@@ -66,11 +66,12 @@ def learn(
     The stream draws from `generator`, which is put back to where the file's began.
     """
     check_callback(callback)
-    history = History()
+    history = History("n_unconverged")
     first_draw = None if generator is None else generator.bit_generator.state
     left_at = file.resume({"learner": learner, "history": history}, configuration)
     if left_at is not None and generator is not None:
-        generator.bit_generator.state = first_draw = left_at
+        file.wind(generator, left_at)
+        first_draw = left_at
     n_done = learner.n_steps
     if n_steps is not None and n_done > n_steps:
         raise ValueError(

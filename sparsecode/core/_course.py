@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from functools import partial
 from numbers import Real
 from pathlib import Path
@@ -14,9 +15,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from sparsecode._validation import check_count
-from sparsecode.core.io import load_arrays, load_metadata, save_arrays
+from sparsecode.core.io import load_arrays, load_metadata, save_arrays, understood
 
-__all__ = ["Checkpoint", "History", "Part", "check_callback", "describe"]
+__all__ = ["Checkpoint", "History", "Part", "check_callback", "describe", "taken", "taken_count"]
 
 
 class Part(Protocol):
@@ -27,14 +28,26 @@ class Part(Protocol):
 
 
 class History:
-    """The rows of a history as they come in, and the samples they are about."""
+    """The rows of a history as they come in, and the samples they are about.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    *needed : str
+        Columns that every history has.
+    """
+
+    def __init__(self, *needed: str) -> None:
+        self.needed = needed
         self.rows: list[dict[str, Any]] = []
         self.n_samples = 0
 
     def append(self, row: dict[str, Any], n_samples: int) -> None:
         """Add what one batch gave."""
+        if self.rows and row.keys() != self.rows[-1].keys():
+            raise ValueError(
+                f"the history in the checkpoint must have the columns {', '.join(row)}; got "
+                f"{', '.join(self.rows[-1])}. Begin anew with another checkpoint."
+            )
         self.rows.append(row)
         self.n_samples += n_samples
 
@@ -49,7 +62,14 @@ class History:
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Take back what :meth:`state` returned."""
         columns = dict(arrays)
-        self.n_samples = int(columns.pop("n_samples"))
+        self.n_samples = taken_count(columns, "n_samples")
+        del columns["n_samples"]
+        if set(self.needed) - set(columns):
+            raise KeyError(*self.needed)
+        if not columns or {column.ndim for column in columns.values()} != {1}:
+            raise ValueError("a history must have columns")
+        if len({column.size for column in columns.values()}) > 1:
+            raise ValueError("the columns of a history must be equally long")
         values = zip(*(column.tolist() for column in columns.values()))
         self.rows = [dict(zip(columns, row)) for row in values]
 
@@ -102,13 +122,21 @@ class Checkpoint:
             raise ValueError(
                 f"{self.path.name} must be a {self.kind}; got other arrays. Pass another path."
             )
-        self._compare(metadata["configuration"])
+        theirs = metadata.get("configuration")
+        self._compare(theirs if isinstance(theirs, dict) else {})
         arrays = load_arrays(self.path)
-        for name, part in parts.items():
-            prefix = f"{name}."
-            own = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
-            part.restore(own)
-        return metadata["note"]
+        with understood(self.path, f"be a whole {self.kind}"):
+            for name, part in parts.items():
+                prefix = f"{name}."
+                own = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+                part.restore(own)
+            return metadata["note"]
+
+    def wind(self, generator: np.random.Generator, note: Any) -> None:
+        """Set a generator to the state that a note of the file keeps."""
+        assert self.path is not None
+        with understood(self.path, f"be a whole {self.kind}"):
+            generator.bit_generator.state = note
 
     def _compare(self, theirs: dict[str, str]) -> None:
         ours = self.configuration
@@ -118,9 +146,12 @@ class Checkpoint:
             if theirs.get(name) != ours.get(name)
         ]
         if differing:
+            said = "; ".join(one if len(one) < 200 else f"{one[:200]}..." for one in differing[:3])
+            if len(differing) > 3:
+                said += f"; and {len(differing) - 3} more"
             raise ValueError(
                 f"{self.path and self.path.name} must be a checkpoint of the same configuration; "
-                f"got {'; '.join(differing)}. Pass the same arguments, or another path."
+                f"got {said}. Pass the same arguments, or another path."
             )
 
     def due(self, n_steps: int) -> bool:
@@ -143,6 +174,24 @@ class Checkpoint:
                 f"{self.path.name} could not be written, and is as the checkpoint before left it: "
                 f"{error}. Make room, and learning goes on from there."
             ) from error
+
+
+def taken(arrays: Mapping[str, Any], name: str, like: np.ndarray) -> np.ndarray:
+    """Return a copy of an array of a file, which must have shape and dtype of another."""
+    array = np.array(arrays[name])
+    if (array.shape, array.dtype) != (like.shape, like.dtype):
+        raise ValueError(
+            f"{name} must be {like.dtype} of shape {like.shape}; got {array.dtype} of shape "
+            f"{array.shape}"
+        )
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite")
+    return array
+
+
+def taken_count(arrays: Mapping[str, Any], name: str) -> int:
+    """Return a number of a file, which must be whole and at least 0."""
+    return check_count(name, np.asarray(arrays[name])[()], minimum=0)
 
 
 def check_callback(callback: Any) -> None:

@@ -15,7 +15,7 @@ from sparsecode.core._checks import check_code
 from sparsecode.core._index_layouts import LAYOUTS, Store, cheapest
 from sparsecode.core._index_search import Matches, at_least, best, check_threads, overlaps
 from sparsecode.core.code import SparseCode
-from sparsecode.core.io import _damaged, _load, save_arrays
+from sparsecode.core.io import _load, save_arrays, understood
 
 __all__ = ["Matches", "OverlapIndex"]
 
@@ -301,7 +301,7 @@ class OverlapIndex:
             raise ValueError(
                 f"{Path(path).name} must hold an {_KIND}; got other arrays. Use load_arrays."
             )
-        try:
+        with understood(path, f"be an {_KIND}"):
             index = cls(about["unit_shape"], backend=about["backend"])
             codes = SparseCode(arrays["indptr"], arrays["indices"], None, index.unit_shape)
             ids, index._next_id = (
@@ -313,8 +313,6 @@ class OverlapIndex:
                 or (np.diff(ids, prepend=-1, append=index._next_id) <= 0).any()
             ):
                 raise ValueError("ids that do not ascend, one for each code")
-        except (KeyError, TypeError, ValueError) as error:
-            raise _damaged(path, f"an {_KIND}", error) from error
         index._store = Store(codes, ids)
         return index
 

@@ -8,6 +8,7 @@ true size before memory is set aside, so that a damaged file is a ``ValueError``
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import secrets
@@ -16,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import IO, Any, Protocol, runtime_checkable
 
 import numpy as np
 import safetensors
@@ -32,9 +33,11 @@ __all__ = [
     "load_code",
     "load_json",
     "load_metadata",
+    "map_npy",
     "save_arrays",
     "save_code",
     "save_json",
+    "understood",
     "write_bytes",
 ]
 
@@ -42,6 +45,7 @@ _SUFFIXES = (".safetensors", ".npz")
 _KEY = "sparsecode"  # the entry with checksum and metadata
 _RESERVED = (_KEY, "__metadata__")
 _MAX_RATIO = 1032  # no deflated stream expands further
+_MAX_HEADER = 2**16  # bytes of what precedes an array in a file
 _CHUNK = 2**22  # bytes read together
 
 
@@ -176,7 +180,7 @@ def load_json(path: str | os.PathLike[str]) -> Any:
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise _damaged(path, "valid JSON", error) from error
+        raise _damaged(path, "be valid JSON", error) from error
 
 
 def save_arrays(
@@ -265,6 +269,37 @@ def load_metadata(path: str | os.PathLike[str], *, checksum: bool = True) -> Any
     return _load(path, checksum)[1]
 
 
+def map_npy(path: str | os.PathLike[str]) -> np.ndarray:
+    """Map the array of an ``.npy`` file; it is read where it is looked at.
+
+    Parameters
+    ----------
+    path : path-like
+        A file that ``numpy.save`` wrote.
+
+    Returns
+    -------
+    ndarray
+        Read-only.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, was cut short, is longer than its header says, or holds objects.
+    OSError
+        If it cannot be opened.
+    """
+    with open(path, "rb") as file:
+        try:
+            shape, fortran, dtype = _read_npy_header(file, os.path.getsize(path))
+            order: Any = "F" if fortran else "C"
+            if 0 in shape:  # nothing can be mapped
+                return np.empty(shape, dtype, order)
+            return np.memmap(file, dtype, "r", file.tell(), shape, order)
+        except Exception as error:  # NumPy's parser raises much on damaged bytes
+            raise _damaged(path, "be an intact .npy file of numbers", error) from error
+
+
 def save_code(path: str | os.PathLike[str], code: SparseCode) -> None:
     """Write a code to a ``.safetensors`` or ``.npz`` file, atomically and with a checksum.
 
@@ -315,7 +350,7 @@ def load_code(path: str | os.PathLike[str]) -> SparseCode:
             arrays["indptr"], arrays["indices"], arrays.get("values"), metadata["unit_shape"]
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(path, "a SparseCode", error) from error
+        raise _damaged(path, "be a SparseCode", error) from error
 
 
 def _load(path: str | os.PathLike[str], checksum: bool) -> tuple[dict[str, np.ndarray], Any]:
@@ -334,7 +369,7 @@ def _load(path: str | os.PathLike[str], checksum: bool) -> tuple[dict[str, np.nd
             raise ValueError("its content does not agree with its checksum")
         return arrays, json.loads(note["metadata"])
     except Exception as error:  # whatever a parser raises on damaged bytes
-        raise _damaged(path, f"an intact {_suffix(path)} file of arrays", error) from error
+        raise _damaged(path, f"be an intact {_suffix(path)} file of arrays", error) from error
 
 
 def _read_safetensors(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], str | None]:
@@ -355,7 +390,10 @@ def _write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 def _read_npz(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], bytes | None]:
     arrays: dict[str, np.ndarray] = {}
     with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
+        members = archive.infolist()
+        if sum(member.compress_size for member in members) > os.path.getsize(path):
+            raise ValueError("its arrays overlap")  # else a small file might fill the memory
+        for member in members:
             name = member.filename.removesuffix(".npy")
             if name in arrays:
                 raise ValueError(f"array {name!r} is stored twice")
@@ -373,14 +411,8 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, true_size: i
     if member.compress_size > true_size or member.file_size > expansion * member.compress_size:
         raise ValueError(f"{member.file_size} bytes claimed in a file of {true_size}")
     with archive.open(member) as file:
-        version = np.lib.format.read_magic(file)
-        if version not in ((1, 0), (2, 0)):
-            raise ValueError(f"version {version} of the format is unknown")
-        read_header = getattr(np.lib.format, f"read_array_header_{version[0]}_0")
-        shape, fortran, dtype = read_header(file)
+        shape, fortran, dtype = _read_npy_header(file, member.file_size)
         n_bytes = member.file_size - file.tell()
-        if dtype.hasobject or min(shape, default=0) < 0 or prod(shape) * dtype.itemsize != n_bytes:
-            raise ValueError(f"{n_bytes} bytes do not hold {dtype} of shape {shape}")
         data, filled = bytearray(n_bytes), 0
         while part := file.read(_CHUNK):  # the archive checks its CRC at the end
             data[filled : filled + len(part)] = part
@@ -389,6 +421,23 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, true_size: i
         raise ValueError(f"{filled} bytes of {n_bytes} are there")
     flat = np.frombuffer(data, dtype, prod(shape))
     return flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)
+
+
+def _read_npy_header(file: IO[bytes], size: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return shape, whether in Fortran's order, and dtype, which must fill a file of that size."""
+    version = np.lib.format.read_magic(file)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"version {version} of the format is unknown")
+    prefix = file.read(2 * version[0])
+    length = int.from_bytes(prefix, "little")
+    if length > min(size, _MAX_HEADER):  # NumPy would set aside what it says
+        raise ValueError(f"a header of {length} bytes claimed in a file of {size}")
+    read_header = getattr(np.lib.format, f"read_array_header_{version[0]}_0")
+    shape, fortran, dtype = read_header(io.BytesIO(prefix + file.read(length)))
+    n_bytes = size - file.tell()
+    if dtype.hasobject or min(shape, default=0) < 0 or prod(shape) * dtype.itemsize != n_bytes:
+        raise ValueError(f"{n_bytes} bytes do not hold {dtype} of shape {shape}")
+    return shape, fortran, dtype
 
 
 def _digest(arrays: Mapping[str, np.ndarray], metadata: str) -> str:
@@ -427,6 +476,35 @@ def _suffix(path: str | os.PathLike[str]) -> str:
     return check_option("the suffix of path", Path(path).suffix, _SUFFIXES)
 
 
+@contextmanager
+def understood(path: str | os.PathLike[str], wanted: str) -> Iterator[None]:
+    """Say of the file what goes wrong in the block, which takes over what was read from it.
+
+    Parameters
+    ----------
+    path : path-like
+        The file that the block must be able to make something of.
+    wanted : str
+        What it must do: "be" or "hold" something.
+
+    Raises
+    ------
+    ValueError
+        Instead of any error of the block but an OSError, which stays.
+    """
+    try:
+        yield
+    except (OSError, Warning):
+        raise
+    except Exception as error:
+        raise _damaged(path, wanted, error) from error
+
+
 def _damaged(path: str | os.PathLike[str], wanted: str, error: BaseException) -> ValueError:
-    reason = f"{type(error).__name__} ({str(error)[:200].rstrip('.')})"
-    return ValueError(f"{Path(path).name} must be {wanted}; got {reason}. Write or fetch it anew.")
+    reason = f"{type(error).__name__} ({_one_line(str(error))})"
+    return ValueError(f"{Path(path).name} must {wanted}; got {reason}. Write or fetch it anew.")
+
+
+def _one_line(text: str) -> str:
+    """Return the beginning of a message of others, without its line breaks."""
+    return " ".join(text.split())[:200].rstrip(".")

@@ -44,7 +44,8 @@ def load_images(path: str | os.PathLike[str], *, max_side: int | None = None) ->
     FileNotFoundError
         If there is no such file or folder.
     ValueError
-        If the folder holds no picture, or one is damaged or holds several frames.
+        If the folder holds no picture, or one is damaged, holds several frames, or claims more
+        pixels than Pillow takes, twice its ``Image.MAX_IMAGE_PIXELS`` (179 million).
 
     Notes
     -----
@@ -87,9 +88,10 @@ def _read(file: Path, max_side: int | None) -> np.ndarray:
                 n_frames = getattr(picture, "n_frames", 1)
                 pixels = np.asarray(_without_transparency(picture))
     except Exception as error:  # every decoder has errors of its own
+        said = " ".join(str(error).split())[:300]
         raise ValueError(
             f"{file.name} must be a picture that can be read; its decoder says "
-            f"{type(error).__name__}: {error}."
+            f"{type(error).__name__}: {said}."
         ) from error
     if n_frames > 1:
         raise ValueError(f"{file.name} must hold one picture; it holds {n_frames} frames.")

@@ -94,7 +94,7 @@ def _gunzip(content: bytes, name: str) -> bytes:
             plain = file.read(MAX_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(
-            f"{name} must be a whole gzip file; got: {error}. Fetch it again."
+            f"{name} must be a whole gzip file; got: {_said(error)}. Fetch it again."
         ) from error
     if len(plain) > MAX_BYTES:
         raise ValueError(f"{name} must decompress to at most {MAX_BYTES} bytes; it holds more.")
@@ -169,8 +169,8 @@ def parse_npz(content: bytes, key: str, *, name: str = "file") -> np.ndarray:
         return array.astype(dtype.newbyteorder("="))
     except Exception as error:  # a damaged archive fails in many ways, all of which mean one thing
         raise ValueError(
-            f"{name} must be an .npz archive with a numeric array {key!r}; got: {error}. Fetch it "
-            "again."
+            f"{name} must be an .npz archive with a numeric array {key!r}; got: {_said(error)}. "
+            "Fetch it again."
         ) from error
 
 
@@ -212,5 +212,10 @@ def parse_mat(content: bytes, key: str, *, name: str = "file") -> np.ndarray:
         return array
     except Exception as error:  # as above
         raise ValueError(
-            f"{name} must be a MATLAB file with a numeric array {key!r}; got: {error}."
+            f"{name} must be a MATLAB file with a numeric array {key!r}; got: {_said(error)}."
         ) from error
+
+
+def _said(error: Exception) -> str:
+    """Return a message of others on one line."""
+    return " ".join(str(error).split())[:300]

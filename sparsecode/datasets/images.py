@@ -13,6 +13,9 @@ from sparsecode._validation import check_data
 
 __all__ = ["ImageSet", "LabelledImages", "as_image_set", "load_digits16", "natural_images"]
 
+#: Pixels that are converted together.
+_STRETCH = 2**24
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ImageSet:
@@ -238,6 +241,11 @@ def luminance(pixels: np.ndarray) -> np.ndarray:
     """Return sRGB code values, grey or in three colours, as relative luminance in [0, 1]."""
     from skimage.color import gray2rgb, rgb2xyz
 
+    rows = max(1, _STRETCH // max(1, pixels.shape[1]))
+    if rows < len(pixels):  # the steps between need 50 bytes a pixel
+        return np.concatenate(
+            [luminance(pixels[i : i + rows]) for i in range(0, len(pixels), rows)]
+        )
     if pixels.ndim == 2:
         pixels = gray2rgb(pixels)
     return rgb2xyz(pixels)[..., 1].astype(np.float32)

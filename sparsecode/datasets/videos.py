@@ -186,20 +186,22 @@ def _files(path: Path) -> Iterator[list[Path]]:
 
 def _extract(archive: Path, target: Path) -> list[Path]:
     """Write the videos of an archive into a folder, under their own names alone."""
-    files = []
+    files, n_bytes = [], 0
     try:
         with zipfile.ZipFile(archive) as opened:
             for member in opened.infolist():
                 name = PurePosixPath(member.filename).name
                 if not _parts(name)[1] or "__MACOSX" in member.filename:
                     continue
-                if member.file_size > MAX_BYTES:
-                    raise ValueError(f"{name} states {member.file_size} bytes")
+                n_bytes += member.file_size
+                if n_bytes > MAX_BYTES:
+                    raise ValueError(f"its videos state more than {MAX_BYTES} bytes")
                 (target / name).write_bytes(opened.read(member))
                 files.append(target / name)
     except Exception as error:  # a damaged archive fails in many ways, all of which mean one thing
+        said = " ".join(str(error).split())[:300]
         raise ValueError(
-            f"{archive.name} must be a whole zip archive; got: {error}. Fetch it again."
+            f"{archive.name} must be a whole zip archive; got: {said}. Fetch it again."
         ) from error
     return files
 
@@ -213,14 +215,24 @@ def _read_with_ffmpeg(file: Path) -> Iterator[np.ndarray]:
             "imageio-ffmpeg must be installed to decode videos; it is not. Run: "
             "pip install 'sparsecode[video]'."
         ) from error
-    command = [get_ffmpeg_exe(), "-nostdin", "-v", "error", "-i", str(file)]
+    command = [get_ffmpeg_exe(), "-nostdin", "-v", "error"]
+    command += ["-protocol_whitelist", "file,pipe"]  # a playlist in disguise would fetch others
+    command += ["-i", f"file:{file}"]
     command += ["-fps_mode", "passthrough", "-frames:v", str(_MAX_FRAMES + 1)]
     command += ["-f", "image2pipe", "-c:v", "ppm", "-"]
-    done = subprocess.run(command, capture_output=True, check=False)
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise ValueError(said[-1] if said else f"exit code {done.returncode}")
-    return _split_ppm(done.stdout)
+    with tempfile.TemporaryFile() as errors:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors) as process:
+            assert process.stdout is not None
+            stream = process.stdout.read(MAX_BYTES + 1)
+            if len(stream) > MAX_BYTES:  # frames may be of any size, however small the file
+                process.kill()
+        if len(stream) > MAX_BYTES:
+            raise ValueError(f"frames of more than {MAX_BYTES} bytes")
+        if process.returncode:
+            errors.seek(0)
+            said = errors.read().decode(errors="replace").strip().splitlines()
+            raise ValueError(said[-1] if said else f"exit code {process.returncode}")
+    return _split_ppm(stream)
 
 
 def _split_ppm(stream: bytes) -> Iterator[np.ndarray]:
@@ -256,7 +268,7 @@ def _decode(file: Path, read: Reader) -> np.ndarray:
     except Exception as error:  # every decoder has errors of its own
         raise ValueError(
             f"{file.name} must be a video that can be decoded; its decoder says "
-            f"{type(error).__name__}: {error}."
+            f"{type(error).__name__}: {' '.join(str(error).split())[:300]}."
         ) from error
 
 

@@ -319,6 +319,7 @@ class ConvDictionaryLearner(Stored, auto_wrap_output_keys=None):  # type: ignore
         coding = self._coding()
         learner = self._learner(coding, online=True)
         if begun:
+            learner.start(self.dictionary_, self.dictionary_.dtype)
             learner.restore(
                 {
                     "atoms": self.dictionary_,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sparsecode.core import load_arrays, load_metadata
+from sparsecode.core.io import understood
 from sparsecode.estimators._packing import unpack
 from sparsecode.estimators.conv_learner import ConvDictionaryLearner
 from sparsecode.estimators.encoder import SparseEncoder
@@ -63,12 +64,7 @@ def load(path: str | os.PathLike[str]) -> Any:
             f"{file} must hold one of {', '.join(_CLASSES)}; got {kind!r}. Update sparsecode, or "
             f"read its arrays with load_arrays."
         )
-    try:
+    with understood(path, "hold a complete estimator"):
         estimator = _CLASSES[kind](**unpack(metadata["parameters"], arrays))
         estimator._restore(unpack(metadata["fitted"], arrays))
-    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-        reason = f"{type(error).__name__} ({str(error)[:200].rstrip('.')})"
-        raise ValueError(
-            f"{file} must hold a complete estimator; got {reason}. Save it anew."
-        ) from error
     return estimator

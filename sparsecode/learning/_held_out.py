@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sparsecode._validation import check_count, check_data
+from sparsecode._validation import check_count, check_data, check_dictionary
 from sparsecode.learning._learner import Learner
 
 __all__ = ["HeldOut"]
@@ -67,6 +67,6 @@ class HeldOut:
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Take back what :meth:`state` returned."""
         if arrays:
-            self.best = arrays["best"]
-            self.best_objective = float(arrays["numbers"][0])
-            self.n_since_best = int(arrays["numbers"][1])
+            self.best = check_dictionary(arrays["best"], name="best")
+            objective, n_since_best = arrays["numbers"].tolist()
+            self.best_objective, self.n_since_best = float(objective), int(n_since_best)

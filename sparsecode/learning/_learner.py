@@ -19,6 +19,7 @@ from sparsecode._validation import (
     check_fraction,
     check_option,
 )
+from sparsecode.core._course import taken, taken_count
 from sparsecode.core.code import SparseCode
 from sparsecode.learning._atoms import CONSTRAINTS, draw_atoms, duplicated, project, replace
 from sparsecode.learning._rule import Coded, Rule
@@ -209,9 +210,9 @@ class Learner:
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Take back what :meth:`state` returned, after :meth:`start`."""
-        self._set_atoms(np.array(arrays["atoms"]))
-        self._silent_for = np.array(arrays["silent_for"])
-        self.n_batches = int(arrays["n_batches"])
+        self._set_atoms(taken(arrays, "atoms", self.atoms))
+        self._silent_for = taken(arrays, "silent_for", self._silent_for)
+        self.n_batches = taken_count(arrays, "n_batches")
         prefix = "rule."
         self.rule.restore(
             {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}

@@ -93,7 +93,7 @@ def learn(
     n_atoms = len(learner.atoms)
     if source.n_samples is not None:
         warn_of_few_samples(source.n_samples, n_atoms, stacklevel=3)
-    history = History()
+    history = History("n_unconverged")
     parts: dict[str, Part] = {"learner": learner, "held_out": watch, "history": history}
     last_codes = None
     if warm_start and source.n_samples is not None:
@@ -115,7 +115,7 @@ def learn(
             f"n_batches must be at least {n_done}, those behind the checkpoint; got {n_batches}."
         )
     if left_at is not None:
-        generator.bit_generator.state = left_at
+        file.wind(generator, left_at)
     stream: Iterable[Any] = source.after(n_done)
     stream = islice(stream, None if n_batches is None else n_batches - n_done)
     if progress:

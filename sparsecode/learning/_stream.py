@@ -162,4 +162,7 @@ class LastCodes:
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Take back what :meth:`state` returned."""
-        self.code = SparseCode(**arrays, unit_shape=self.code.unit_shape)
+        code = SparseCode(**arrays, unit_shape=self.code.unit_shape)
+        if (code.n_samples, code.dtype) != (self.code.n_samples, self.code.dtype):
+            raise ValueError(f"codes must be {self.code!r}; got {code!r}")
+        self.code = code

@@ -10,6 +10,7 @@ import numpy as np
 
 from sparsecode._simd import padded
 from sparsecode._validation import check_count, check_positive
+from sparsecode.core._course import taken, taken_count
 from sparsecode.learning._docs import shared_docs
 from sparsecode.learning._loop import Callback, learn
 from sparsecode.learning._online_kernels import add_statistics, descend_on_block
@@ -99,9 +100,9 @@ class OnlineRule(Rule):
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Take back what :meth:`state` returned."""
-        self.second_moment = np.array(arrays["second_moment"])
-        self.cross_moment = np.array(arrays["cross_moment"])
-        self.n_samples = int(arrays["n_samples"])
+        self.second_moment = taken(arrays, "second_moment", self.second_moment)
+        self.cross_moment = taken(arrays, "cross_moment", self.cross_moment)
+        self.n_samples = taken_count(arrays, "n_samples")
 
 
 def _padded(X: np.ndarray) -> np.ndarray:

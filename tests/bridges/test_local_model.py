@@ -132,7 +132,7 @@ def test_a_prefix_is_allowed(folder, tensors, batch):
         ({"model_type": "gpt2"}, ValueError, "model_type must be one of 'bert'"),
         ({"position_embedding_type": "relative_key"}, ValueError, "position_embedding_type must"),
         ({"num_attention_heads": 3}, ValueError, "a multiple of num_attention_heads"),
-        ({"vocab_size": None}, TypeError, "vocab_size must be an integer"),
+        ({"vocab_size": None}, ValueError, "vocab_size must be an integer"),
         ({"intermediate_size": 13}, ValueError, r"layers\.0\.up\.weight must have shape \(13, 8\)"),
         ({"num_hidden_layers": 3}, ValueError, r"must hold encoder\.layer\.2"),
     ],
