@@ -64,7 +64,8 @@ def check_store(
 def _check_forms(arrays: Mapping[str, np.ndarray], n_cells: int) -> None:
     state = arrays["state"]
     _require(state.shape == (k.N_STATE,) and state.dtype == np.int64, "state")
-    inner: dict[str, tuple[int, ...]] = {"cells": (4,), "segments": (3,), "chunks": (1 + k.ENTRIES,)}
+    inner: dict[str, tuple[int, ...]]
+    inner = {"cells": (4,), "segments": (3,), "chunks": (1 + k.ENTRIES,)}
     width = arrays["presynaptic"].shape[1:]
     _require(len(width) == 1, "presynaptic")
     inner |= {"presynaptic": width, "permanences": width, "state": ()}

@@ -3,6 +3,7 @@
 import json
 import math
 import random
+from copy import deepcopy
 
 import numpy as np
 
@@ -52,7 +53,7 @@ def altered_json(value, seed: int):
     for _ in range(chance.choice((1, 1, 2))):
         places = list(_places(value))
         if not places:
-            return chance.choice(ODD)
+            return deepcopy(chance.choice(ODD))
         holder, key = chance.choice(places)
         match chance.randrange(8):
             case 0:
@@ -60,14 +61,14 @@ def altered_json(value, seed: int):
             case 1:
                 new = "other" if isinstance(holder, dict) else len(holder)
                 if isinstance(holder, list):
-                    holder.append(holder[key])
+                    holder.append(deepcopy(holder[key]))
                 else:
-                    holder[new] = holder[key]
+                    holder[new] = deepcopy(holder[key])
             case 2 if isinstance(holder[key], int | float) and math.isfinite(holder[key]):
                 change = (holder[key] + 1, holder[key] - 1, -holder[key], holder[key] * 10**6)
                 holder[key] = chance.choice(change)
             case _:
-                holder[key] = chance.choice(ODD)
+                holder[key] = deepcopy(chance.choice(ODD))
     return value
 
 

@@ -395,10 +395,10 @@ def store(name):
 
 def use_store(folder):
     opened = ActivationStore(folder)
-    site = opened["layer"]
-    rows, ids, scale = site[:], site.sample_ids, site.scale
-    site[[1, 5]], site.position_ids, opened.metadata
-    return rows, ids, scale
+    return [
+        (site[:], site[-1:], site.sample_ids, site.position_ids, site.scale)
+        for site in opened.values()
+    ]
 
 
 def resume_store(folder):
