@@ -184,7 +184,7 @@ def train(
     file = Checkpoint(checkpoint, checkpoint_every, KIND)
 
     run = _Run(model, rule, place)
-    history = History()
+    history = History("epoch", "loss", "train_accuracy", "test_accuracy", "seconds")
     file.resume(
         {"run": run, "history": history},
         {
@@ -378,6 +378,8 @@ class _Run:
         check_state(self.optimizer, state)
         whole = self.optimizer.state_dict()
         self.optimizer.load_state_dict({"state": state, "param_groups": whole["param_groups"]})
+        if not all(torch.isfinite(value).all() for value in groups["model"].values()):
+            raise ValueError("weights must be finite")
         self.random = groups["random"]
         if self.random["cpu"].dtype != torch.uint8:
             raise ValueError("a random state must be bytes")

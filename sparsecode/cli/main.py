@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sparsecode._cache import use_hashed_numba_cache
+from sparsecode.cli._pages import with_page
 
 __all__ = ["main"]
 
@@ -41,6 +42,11 @@ _EXAMPLES = {
     "warm-up": """examples:
   sparsecode warm-up
   sparsecode warm-up --all --quiet
+""",
+    "completion": """examples:
+  source <(sparsecode completion bash)
+  sparsecode completion zsh > ~/.zfunc/_sparsecode
+  sparsecode completion fish > ~/.config/fish/completions/sparsecode.fish
 """,
 }
 
@@ -112,7 +118,7 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         name = Path(str(error.filename)).name if error.filename else "the output"
         return f"{name}: {error.strerror}."
-    return str(error)
+    return with_page(str(error))
 
 
 class _Said:
@@ -124,7 +130,7 @@ class _Said:
     def __call__(self, message: Any, *_: Any, **__: Any) -> None:
         if str(message) not in self.messages:
             self.messages.add(str(message))
-            print(f"Warning: {message}", file=sys.stderr)
+            print(f"Warning: {with_page(str(message))}", file=sys.stderr)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -136,7 +142,7 @@ def build_parser() -> argparse.ArgumentParser:
     ours = sys.modules["sparsecode"].__version__
     parser.add_argument("--version", action="version", version=f"sparsecode {ours}")
     commands = parser.add_subparsers(
-        dest="command", required=True, metavar="learn|encode|inspect|warm-up"
+        dest="command", required=True, metavar="learn|encode|inspect|warm-up|completion"
     )
 
     learn = _add(commands, "learn", "Learn a dictionary from pictures or samples.")
@@ -256,6 +262,9 @@ def build_parser() -> argparse.ArgumentParser:
         help="Every solver, penalty and learner, which takes minutes; by default the common ones.",
     )
     _add_quiet(warm_up)
+
+    completion = _add(commands, "completion", "Print what lets a shell complete these commands.")
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="Which shell.")
     return parser
 
 

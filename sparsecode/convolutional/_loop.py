@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sparsecode._validation import level_outside
 from sparsecode.convolutional._learners import AlternatingConvLearner, ConvLearner
 from sparsecode.convolutional._result import ConvLearningResult
-from sparsecode.core._course import Checkpoint, History, check_callback
+from sparsecode.core._course import COLUMNS, Checkpoint, History, check_callback
 
 __all__ = ["KIND", "Callback", "learn", "of_array", "of_stream", "warn_unconverged"]
 
@@ -66,7 +66,7 @@ def learn(
     The stream draws from `generator`, which is put back to where the file's began.
     """
     check_callback(callback)
-    history = History("n_unconverged")
+    history = History(*COLUMNS)
     first_draw = None if generator is None else generator.bit_generator.state
     left_at = file.resume({"learner": learner, "history": history}, configuration)
     if left_at is not None and generator is not None:

@@ -17,7 +17,19 @@ import numpy as np
 from sparsecode._validation import check_count
 from sparsecode.core.io import load_arrays, load_metadata, save_arrays, understood
 
-__all__ = ["Checkpoint", "History", "Part", "check_callback", "describe", "taken", "taken_count"]
+__all__ = [
+    "COLUMNS",
+    "Checkpoint",
+    "History",
+    "Part",
+    "check_callback",
+    "describe",
+    "taken",
+    "taken_count",
+]
+
+#: What every learner says of a batch.
+COLUMNS = ("mse", "objective", "density", "n_silent", "n_replaced", "n_unconverged")
 
 
 class Part(Protocol):
@@ -32,22 +44,17 @@ class History:
 
     Parameters
     ----------
-    *needed : str
-        Columns that every history has.
+    *names : str
+        Its columns.
     """
 
-    def __init__(self, *needed: str) -> None:
-        self.needed = needed
+    def __init__(self, *names: str) -> None:
+        self.names = names
         self.rows: list[dict[str, Any]] = []
         self.n_samples = 0
 
     def append(self, row: dict[str, Any], n_samples: int) -> None:
         """Add what one batch gave."""
-        if self.rows and row.keys() != self.rows[-1].keys():
-            raise ValueError(
-                f"the history in the checkpoint must have the columns {', '.join(row)}; got "
-                f"{', '.join(self.rows[-1])}. Begin anew with another checkpoint."
-            )
         self.rows.append(row)
         self.n_samples += n_samples
 
@@ -64,10 +71,10 @@ class History:
         columns = dict(arrays)
         self.n_samples = taken_count(columns, "n_samples")
         del columns["n_samples"]
-        if set(self.needed) - set(columns):
-            raise KeyError(*self.needed)
-        if not columns or {column.ndim for column in columns.values()} != {1}:
-            raise ValueError("a history must have columns")
+        if set(self.names) != set(columns):
+            raise ValueError(f"a history must have the columns {', '.join(self.names)}")
+        if {column.ndim for column in columns.values()} != {1}:
+            raise ValueError("the columns of a history must have one dimension")
         if len({column.size for column in columns.values()}) > 1:
             raise ValueError("the columns of a history must be equally long")
         values = zip(*(column.tolist() for column in columns.values()))

@@ -18,7 +18,7 @@ from sparsecode._validation import (
     check_rng,
     warn_of_few_samples,
 )
-from sparsecode.core._course import Checkpoint, History, Part, check_callback
+from sparsecode.core._course import COLUMNS, Checkpoint, History, Part, check_callback
 from sparsecode.learning._held_out import HeldOut
 from sparsecode.learning._learner import Learner
 from sparsecode.learning._result import LearningResult
@@ -93,7 +93,7 @@ def learn(
     n_atoms = len(learner.atoms)
     if source.n_samples is not None:
         warn_of_few_samples(source.n_samples, n_atoms, stacklevel=3)
-    history = History("n_unconverged")
+    history = History(*COLUMNS, "held_out")
     parts: dict[str, Part] = {"learner": learner, "held_out": watch, "history": history}
     last_codes = None
     if warm_start and source.n_samples is not None:
