@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -14,6 +15,7 @@ from . import report as html
 from .experiment import Experiment, discover, get, registered
 from .provenance import source_hash
 from .record import PRESETS, Record, Verdict, differences
+from .schedule import Board, Schedule
 
 __all__ = ["app", "main"]
 
@@ -167,7 +169,8 @@ def report(
 ) -> None:
     """Run the headline experiments and write one HTML page with every figure and claim.
 
-    The last line printed is the path of the page.
+    A table shows what is finished and about how long the rest takes. The last line printed is the
+    path of the page. Interrupted, even killed, the same command goes on where it stopped.
 
     Example: python -m experiments report --preset quick
     """
@@ -175,11 +178,13 @@ def report(
         _fail(f"preset must be one of {', '.join(PRESETS)}; got {preset!r}.")
     absent = discover()
     chosen = [one for one in registered().values() if one.headline or everything]
-    entries = []
-    for number, one in enumerate(chosen, 1):
-        typer.echo(f"[{number}/{len(chosen)}] {one.name} ({preset})", err=True)
-        entries.append(_entry(one, preset, seed, results, reuse))
+    try:
+        entries, schedule = _entries(chosen, preset, seed, results, reuse)
+    except KeyboardInterrupt:
+        typer.echo("Interrupted; the same command goes on where it stopped.", err=True)
+        raise typer.Exit(130) from None
     page = html.write(entries, results / f"report-{preset}.html", preset, absent)
+    schedule.close()
     for verdict, count in html.count_verdicts(entries).items():
         typer.echo(f"{count:4d} {verdict}")
     typer.echo(_relative(page))
@@ -192,31 +197,57 @@ def main() -> None:
     app(prog_name="python -m experiments")
 
 
-def _entry(one: Experiment, preset: str, seed: int, results: Path, reuse: bool) -> html.Entry:
+def _entries(
+    chosen: list[Experiment], preset: str, seed: int, results: Path, reuse: bool
+) -> tuple[list[html.Entry], Schedule]:
+    """Run what a report consists of, or take what an interrupted one had finished."""
+    schedule = Schedule(results, preset, seed)
+    board = Board([one.name for one in chosen], preset)
+    entries: list[html.Entry] = []
+    taken: list[float] = []
+    for index, one in enumerate(chosen):
+        waiting = [each.name for each in chosen[index:]]
+        board.begin(index, schedule.seconds_left(waiting, taken))
+        start = time.perf_counter()
+        entry, state = _entry(one, preset, seed, results, reuse, schedule)
+        seconds = time.perf_counter() - start
+        if entry.record is not None and not entry.reused:
+            taken.append(seconds)
+        entries.append(entry)
+        board.end(index, state, seconds, schedule.seconds_left(waiting[1:], taken))
+    return entries, schedule
+
+
+def _entry(
+    one: Experiment, preset: str, seed: int, results: Path, reuse: bool, schedule: Schedule
+) -> tuple[html.Entry, str]:
     """Run one experiment for the report; a failure is an entry, not the end of the report."""
     config = one.presets[preset]
     folder = one.folder(config, seed, results)
     if one.missing():
-        return html.Entry(one, folder, problem=f"Not run: it needs {', '.join(one.missing())}.")
+        problem = f"Not run: it needs {', '.join(one.missing())}."
+        return html.Entry(one, folder, problem=problem), problem
+    if (resumed := schedule.resumed(one, folder)) is not None:
+        return html.Entry(one, folder, one.refresh(folder, resumed)), "finished before"
     if reuse and (folder / "record.json").is_file():
         try:
             record = one.refresh(folder)
         except ValueError as error:
             typer.echo(f"  {error}", err=True)
         else:
-            typer.echo(f"  taken from {record.provenance['date']}", err=True)
             same = record.provenance["source"] == source_hash(one.source_file())
-            return html.Entry(one, folder, record, reused=True, outdated=not same)
+            entry = html.Entry(one, folder, record, reused=True, outdated=not same)
+            return entry, f"taken from {record.provenance['date']}"
+    start = time.perf_counter()
     try:
         record = one.run(config, seed=seed, results=results, progress=True)
     except Exception as error:
         problem = f"It failed with {type(error).__name__}: {error}"
-        typer.echo(f"  {problem}", err=True)
-        return html.Entry(one, folder, problem=problem)
+        return html.Entry(one, folder, problem=problem), problem
+    schedule.finish(one, record, time.perf_counter() - start)
     counts = Counter(str(claim.verdict) for claim in record.claims)
     said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
-    typer.echo(f"  {record.seconds:.1f} s: {said or 'no claims'}", err=True)
-    return html.Entry(one, folder, record)
+    return html.Entry(one, folder, record), said or "no claims"
 
 
 def _resolve(name: str, preset: str, changes: list[str] | None) -> tuple[Experiment, Any]:
