@@ -234,7 +234,7 @@ def _race(name: str, record: Record) -> str:
         " ".join(said),
         f"```{{image}} /_generated/benchmarks/{name}.png\n:alt: Times as fast as each peer, {title}"
         "\n:width: 100%\n```",
-        markdown(record),
+        f"```{{container}} races\n\n{markdown(record)}\n```",
         *(more(record) for more in MORE.get(name, ())),
     ]
     return "\n\n".join(parts)

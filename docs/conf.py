@@ -48,10 +48,15 @@ html_theme = "pydata_sphinx_theme"
 html_title = project
 html_math_renderer = "mathml"
 html_static_path = ["_static"]
-html_css_files = ["formula.css", "tables.css"]
-html_theme_options = {"show_prev_next": False, "navigation_with_keys": False}
+html_css_files = ["formula.css", "tables.css", "pages.css"]
+html_theme_options = {
+    "show_prev_next": False,
+    "navigation_with_keys": False,
+    "header_links_before_dropdown": 8,
+    "navbar_align": "left",
+}
 html_show_sourcelink = False
-html_sidebars = {page: [] for page in ("index", "install", "claims", "guide/*")}  # no sections
+html_sidebars = {page: [] for page in ("index", "install", "claims", "benchmarks")}  # no sections
 default_role = "code"
 smartquotes_action = "qe"  # no dashes: they would spoil the options of commands
 
