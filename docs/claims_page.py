@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,46 @@ from experiments._framework.record import jsonable
 from experiments._framework.report import MEANINGS, SYMBOLS, duration, link, number
 from sparsecode.core.io import load_json
 
-__all__ = ["Entry", "entries", "page", "plain", "saved_claims", "write"]
+__all__ = ["SCIENCES", "Entry", "Science", "entries", "page", "plain", "saved_claims", "write"]
+
+
+@dataclass(frozen=True)
+class Science:
+    """One part of the page: what it is called, its experiments in order, and the pages on it."""
+
+    title: str
+    experiments: tuple[str, ...] = ()
+    guides: tuple[str, ...] = ()
+
+
+SCIENCES = (
+    Science(
+        "Sparse coding",
+        ("v1-penalties", "cel0-exactness", "kernel-heterogeneity", "sparse-images-classify"),
+        ("sparse_coding", "l0_and_cel0", "convolutional"),
+    ),
+    Science(
+        "Sparse distributed representations",
+        (
+            *("dendrite-false-positives", "dendrite-noise", "union-property", "scalar-sdr"),
+            *("nmda-threshold", "spiking-dendrite", "sequence-robustness"),
+        ),
+        ("sdrs", "dendrites", "sdr_theory", "spiking_dendrites", "htm"),
+    ),
+    Science(
+        "Associative memories",
+        (
+            *("memory-capacity", "codes-into-memory", "similar-inputs-similar-codes"),
+            *("sparsey-mnist", "sparsey-sequences", "sparsey-capacity"),
+        ),
+        ("memories", "sparsey", "which_memory"),
+    ),
+    Science(
+        "Sparse networks",
+        ("crate-layers", "crate-vs-exact", "lazy-neurons", "top-k-transformer", "one-yardstick"),
+        ("crate", "inference_sparsity", "comparing"),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -94,7 +133,12 @@ def write(docs: Path) -> None:
     for entry in found:
         if entry.record is not None:
             _draw(entry.experiment, entry.record, folder / f"{entry.experiment.name}.png")
-    (docs / "_generated" / "claims.md").write_text(page(found), encoding="utf8")
+    notebooks = {
+        path.stem.replace("_", "-"): f"/notebooks/{path.stem}"
+        for path in (docs / "notebooks").glob("*_*.md")
+        if (docs / "records" / path.stem.replace("_", "-")).is_dir()
+    }
+    (docs / "_generated" / "claims.md").write_text(page(found, notebooks), encoding="utf8")
 
 
 def _draw(one: Experiment, record: Record, path: Path) -> None:
@@ -106,23 +150,71 @@ def _draw(one: Experiment, record: Record, path: Path) -> None:
         figure.savefig(path)
 
 
-def page(found: Iterable[Entry]) -> str:
-    """Return the page below its heading: the counts, the verdicts' meanings, a section each."""
+def page(found: Iterable[Entry], notebooks: Mapping[str, str] | None = None) -> str:
+    """Return the page below its heading: counts, the verdicts' meanings, a part for each science.
+
+    Parameters
+    ----------
+    found : iterable of Entry
+    notebooks : mapping of str to str, optional
+        The page of each experiment that has one.
+    """
     found = list(found)
-    parts = [_summary(found), _meanings(), *map(_section, found)]
+    groups = list(_grouped(found))
+    parts = [_totals(found), _summary(groups, found), _meanings()]
+    for science, entries_ in groups:
+        parts.append(f"## {science.title}")
+        if science.guides:
+            guides = ", ".join(f"{{doc}}`/guide/{name}`" for name in science.guides)
+            parts.append(f"To read: {guides}.")
+        parts += [_section(entry, notebooks or {}) for entry in entries_]
     return "\n\n".join(parts) + "\n"
 
 
-def _summary(found: list[Entry]) -> str:
-    """Return the table of verdict counts."""
+def _grouped(found: list[Entry]) -> Iterator[tuple[Science, list[Entry]]]:
+    """Return the entries of each science; those with a record first, what is in none last."""
+    placed = [name for science in SCIENCES for name in science.experiments]
+    others = tuple(e.experiment.name for e in found if e.experiment.name not in placed)
+    for science in (*SCIENCES, Science("More", others)):
+        mine = [entry for entry in found if entry.experiment.name in science.experiments]
+        mine.sort(key=lambda entry: science.experiments.index(entry.experiment.name))
+        mine.sort(key=lambda entry: entry.record is None)
+        if mine:
+            yield science, mine
+
+
+def _totals(found: list[Entry]) -> str:
+    """Say in a sentence what came out."""
     total: Counter[Verdict] = sum((entry.counts for entry in found), Counter())
+    tested = [entry for entry in found if entry.record is not None]
+    waiting = sum(entry.counts.total() for entry in found if entry.record is None)
+    listed = ", ".join(
+        f"{total[verdict]} {verdict}" for verdict in Verdict if verdict is not Verdict.NOT_TESTED
+    )
+    missing = total[Verdict.NOT_TESTED] - waiting
+    return (
+        f"Of {total.total() - waiting} claims in {len(tested)} experiments with a kept record: "
+        f"**{listed}**; {missing} could not be tested. Another {waiting} claims, in "
+        f"{len(found) - len(tested)} experiments, wait for a record of their published size."
+    )
+
+
+def _summary(groups: list[tuple[Science, list[Entry]]], found: list[Entry]) -> str:
+    """Return the table of verdict counts."""
+
+    def cells(entries_: list[Entry]) -> list[str]:
+        total: Counter[Verdict] = sum((entry.counts for entry in entries_), Counter())
+        return [str(total[verdict]) for verdict in Verdict]
+
     head = ["experiment", *(f"{SYMBOLS[verdict]} {verdict}" for verdict in Verdict), "record"]
     rows = [head, ["---", *["---:"] * len(Verdict), "---"]]
-    for entry in found:
-        preset = _preset(entry.record) if entry.record else "none yet"
-        name = f"[{plain(entry.experiment.title)}](#{_anchor(entry.experiment)})"
-        rows.append([name, *(str(entry.counts[verdict]) for verdict in Verdict), preset])
-    rows.append(["all", *(str(total[verdict]) for verdict in Verdict), ""])
+    for science, entries_ in groups:
+        rows.append([f"**{science.title}**", *(f"**{n}**" for n in cells(entries_)), ""])
+        for entry in entries_:
+            preset = _preset(entry.record) if entry.record else "none yet"
+            name = f"[{plain(entry.experiment.title)}](#{_anchor(entry.experiment)})"
+            rows.append([name, *cells([entry]), preset])
+    rows.append(["all", *cells(found), ""])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -132,10 +224,12 @@ def _meanings() -> str:
     return "; ".join(said).replace("; ·", "; and ·") + "."
 
 
-def _section(entry: Entry) -> str:
+def _section(entry: Entry, notebooks: Mapping[str, str]) -> str:
     """Return one experiment's section: question, sources, provenance, figure, claims."""
     one = entry.experiment
-    parts = [f"({_anchor(one)})=\n## {plain(one.title)}", plain(one.question)]
+    parts = [f"({_anchor(one)})=\n### {plain(one.title)}", plain(one.question)]
+    if one.name in notebooks:
+        parts.append(f"Step by step, with more figures: {{doc}}`{notebooks[one.name]}`.")
     parts.append(f"Sources: {', '.join(_cited(source) for source in one.cites)}.")
     parts.append(_provenance(one, entry.record))
     if entry.record is not None:

@@ -68,11 +68,27 @@ def test_verdicts_are_counted(make_toy, claims_page, tmp_path):
     keep(one, tmp_path)
     keep(other, tmp_path, "paper")
     lines = claims_page.page(claims_page.entries(tmp_path)).splitlines()
-    head, _, first, second, total = (line.strip("| ").split(" | ") for line in lines[:5])
+    assert lines[0].startswith("Of 8 claims in 2 experiments with a kept record: **2 reproduced,")
+    rows = (line.strip("| ").split(" | ") for line in lines[2:8])
+    head, _, more, first, second, total = rows
+    assert more[:5] == ["**More**", "**2**", "**2**", "**1**", "**3**"]
     assert [cell.split(None, 1)[-1] for cell in head[1:5]] == list(map(str, Verdict))
     assert first == ["[First](#claims-first)", "1", "1", "0", "2", "quick"]
     assert second == ["[Second](#claims-second)", "1", "1", "1", "1", "paper"]
     assert total[:5] == ["all", "2", "2", "1", "3"]
+
+
+@pytest.mark.usefixtures("empty")
+def test_experiments_stand_under_their_science(make_toy, claims_page, tmp_path, monkeypatch):
+    for name in ("first", "second", "third"):
+        keep(make_toy(name), tmp_path)
+    mine = claims_page.Science("Mine", ("third", "first"), ("sdrs",))
+    monkeypatch.setattr(claims_page, "SCIENCES", (mine,))
+    page = claims_page.page(claims_page.entries(tmp_path), {"third": "/notebooks/third"})
+    titles = re.findall(r"^##+ (.*)", page, re.MULTILINE)
+    assert titles == ["Mine", "Third", "First", "More", "Second"]
+    assert "{doc}`/guide/sdrs`" in page
+    assert page.count("{doc}`/notebooks/third`") == 1
 
 
 @pytest.mark.usefixtures("empty")
@@ -148,6 +164,15 @@ def test_markup_is_escaped(claims_page, text):
     assert unescaped(escaped) == text
     assert not re.search(r"(?<!\\)[*_`$<|%]", escaped)
     assert not re.match(r"[-+(%]|\d+\.", escaped)
+
+
+def test_sciences_name_experiments_and_guides_that_exist(claims_page):
+    discover()
+    placed = [name for science in claims_page.SCIENCES for name in science.experiments]
+    assert len(placed) == len(set(placed))
+    assert set(placed) <= set(registered())
+    for guide in (name for science in claims_page.SCIENCES for name in science.guides):
+        assert (DOCS / "guide" / f"{guide}.md").is_file()
 
 
 def test_committed_records_agree_with_the_claims_of_today(claims_page):
