@@ -187,7 +187,15 @@ def _summary(records: Path) -> str:
                 )
             )
     rows += _others_summary(records)
-    head = ("benchmark", "against", "licence", "settings", "times as fast", "slower in", "goals met")
+    head = (
+        "benchmark",
+        "against",
+        "licence",
+        "settings",
+        "times as fast",
+        "slower in",
+        "goals met",
+    )
     meaning = (
         "A row is a peer; its ratios are those of all settings. *Slower in* counts the settings in "
         "which ours is the slower; *at least* those in which the peer never became precise enough "
@@ -270,7 +278,7 @@ def _l0learn(record: Record) -> str:
         "L0Learn is an R package and was not run here. On another machine its descent with swaps "
         "coded 9.8 signals a second of this l0 problem, while `spams.omp` with the same weight "
         "coded 4,565, to a lower objective. Rescaled by the rate of spams in this run, on one "
-        f"thread, ours is {l0['ratio'] * 4565 / 9.8:.0f} times as fast: rescaled, not measured here."
+        f"thread, ours is {l0['ratio'] * 4565 / 9.8:.0f} times as fast; that was not measured."
     )
 
 

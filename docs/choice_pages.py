@@ -517,8 +517,8 @@ def _by_load(record: Record, held: dict[str, dict[str, Held]]) -> list[Choice]:
             NAMES["BCPNN"],
             because(
                 max((n for n in share if n != "nearest"), key=lambda n: share[n]) == "BCPNN",
-                f"of {crowd:,} such patterns {share['BCPNN']:.0%} are recalled exactly, by Willshaw's "
-                f"memory {share['Willshaw']:.0%}, by {NAMES['Tsodyks-Feigelman']} "
+                f"of {crowd:,} such patterns {share['BCPNN']:.0%} are recalled exactly, by "
+                f"Willshaw's memory {share['Willshaw']:.0%}, by {NAMES['Tsodyks-Feigelman']} "
                 f"{share['Tsodyks-Feigelman']:.0%}; it takes {bytes_:.0f} times the bytes of "
                 f"Willshaw's ({link})",
             ),
@@ -588,9 +588,7 @@ def _by_codes(record: Record) -> list[Choice]:
             "a penalty for codes that shall be stored",
             "{class}`~sparsecode.penalties.L0` or {class}`~sparsecode.penalties.CEL0`",
             because(
-                all(
-                    middle["l0", name] >= middle["l1", name] for name in l0 if name != "nearest"
-                ),
+                all(middle["l0", name] >= middle["l1", name] for name in l0 if name != "nearest"),
                 "times as many as of l1: "
                 + ", ".join(
                     f"{name} {middle['l0', name] / middle['l1', name]:.2f}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -104,6 +105,13 @@ def _skip(app, what, name, obj, skip, options):
     return skip or (getattr(obj, "__doc__", None) or "").startswith("Alias for field number")
 
 
+def _offline(app, pagename, templatename, context, doctree):
+    """Leave out the sheet of icons that Matplotlib's animations fetch; the theme has the icons."""
+    sheet = r'<link rel="stylesheet"\s+href="https://maxcdn[^"]*">'
+    context["body"] = re.sub(sheet, "", context.get("body", ""))
+
+
 def setup(app):
-    """Connect the rule above."""
+    """Connect the rules above."""
     app.connect("autodoc-skip-member", _skip)
+    app.connect("html-page-context", _offline)
