@@ -65,6 +65,11 @@ def write(docs: Path) -> None:
         (folder / f"{name}.md").write_text("\n\n".join(parts) + "\n", encoding="utf8")
 
 
+def _boxed(text: str) -> str:
+    """Return a decision table in a box, so that a narrow window can stack its cells."""
+    return f"```{{container}} choices\n\n{text}\n```"
+
+
 def _kept(records: Path, name: str) -> Record:
     one: Experiment = registered()[name]
     return load(records, name, one)
@@ -97,7 +102,7 @@ def _solver(records: Path) -> list[str]:
     )
     return [
         sizes,
-        table(("you want", "take", "because"), choices),
+        _boxed(table(("you want", "take", "because"), choices)),
         "## Error at equal activity",
         _penalties(records),
         "## Distance from the global optimum",
@@ -480,7 +485,7 @@ def _memory(records: Path) -> list[str]:
     )
     return [
         sizes,
-        table(("you have, or want", "take", "because"), choices),
+        _boxed(table(("you have, or want", "take", "because"), choices)),
         "## What they hold",
         _held_table(record, held),
         "## Codes of images",

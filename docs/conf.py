@@ -50,6 +50,8 @@ html_title = project
 html_math_renderer = "mathml"
 html_static_path = ["_static"]
 html_css_files = ["formula.css", "tables.css", "pages.css"]
+html_js_files = ["offline.js"]
+html_context = {"default_mode": "auto"}
 html_theme_options = {
     "show_prev_next": False,
     "navigation_with_keys": False,
