@@ -44,19 +44,32 @@ all.forEach(one => { one.loading = "eager"; });
 Promise.all(all.map(one => one.decode().catch(() => null)))
   .then(() => done(all.filter(one => !one.naturalWidth).map(one => one.src.slice(0, 120))));
 """
-#: How much wider the page is than the window, and which elements stick out for no box of theirs.
+#: How much wider the page is than the window, and what is cut off: words and pictures that lie
+#: beyond its edge, in no box that scrolls by itself (one around the whole text does not count).
 OVERFLOW = """
 const root = document.scrollingElement, width = document.documentElement.clientWidth;
-if (root.scrollWidth <= width) return [0, []];
-const boxed = one => {
-  for (let box = one.parentElement; box && box !== document.body; box = box.parentElement)
-    if (getComputedStyle(box).overflowX !== "visible") return true;
+const scrolls = one => {
+  for (let box = one; box && box !== document.body; box = box.parentElement) {
+    const style = getComputedStyle(box), scrolling = ["auto", "scroll"].includes(style.overflowX);
+    if (style.position === "fixed") return true;
+    if (scrolling && box.scrollWidth > box.clientWidth && !box.querySelector("h1")) return true;
+  }
   return false;
 };
-const out = [...document.body.querySelectorAll("*")].filter(
-  one => one.getBoundingClientRect().right > width + 1 && !boxed(one));
-const names = out.slice(-3).map(one => one.outerHTML.slice(0, 90).replace(/\\s+/g, " "));
-return [root.scrollWidth - width, names];
+const shown = one => one.getBoundingClientRect().width > 1
+  && (one.matches("img, svg, canvas, video")
+  || [...one.childNodes].some(node => node.nodeType === 3 && node.textContent.trim()));
+const ends = one => {
+  if (one.matches("img, svg, canvas, video")) return one.getBoundingClientRect().right;
+  const range = document.createRange();
+  range.selectNodeContents(one);
+  return Math.max(0, ...[...range.getClientRects()].map(box => box.width && box.right));
+};
+const places = document.querySelectorAll("main *").length ? "main *" : "body *";
+const out = [...document.querySelectorAll(places)].filter(
+  one => shown(one) && one.checkVisibility() && ends(one) > width + 1 && !scrolls(one));
+const names = out.slice(0, 3).map(one => one.outerHTML.slice(0, 90).replace(/\\s+/g, " "));
+return [root.scrollWidth - width, out.length, names];
 """
 
 
@@ -134,9 +147,13 @@ class Browser:
 
     def fit(self, name: str, width: int) -> None:
         """Note a page that is wider than its window."""
-        beyond, elements = self.script(OVERFLOW)
-        if beyond:
-            self.say(name, f"{beyond} pixels wider than a window of {width}: {elements}")
+        beyond, n_cut, elements = self.script(OVERFLOW)
+        if beyond > 0 or n_cut:
+            self.say(
+                name,
+                f"{max(beyond, 0)} pixels wider than a window of {width}, {n_cut} elements cut: "
+                f"{elements}",
+            )
         if self.pictures is not None:
             target = self.pictures / f"{name.replace('/', '_')}-{width}.png"
             self.driver.save_screenshot(str(target))
