@@ -149,6 +149,17 @@ API = (
         {"Learners": ("ksvd", "mod", "olshausen_field", "online"), "Result": ("LearningResult",)},
     ),
     Section(
+        "sparsecode.scale",
+        "Data beyond memory",
+        {
+            "Shards": ("encode_shards", "learn_shards"),
+            "Results": ("EncodingRun", "StoredCodes"),
+            "Rows on disk": ("NpyRows", "ZarrRows", "open_rows"),
+            "Dask arrays": ("LazyResult", "encode_lazily", "is_lazy", "transform_lazily"),
+            "Errors": ("ShardError",),
+        },
+    ),
+    Section(
         "sparsecode.estimators",
         "scikit-learn estimators",
         {

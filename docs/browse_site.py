@@ -228,8 +228,12 @@ def browse(
                 here = link and "://" not in link and not link.startswith("#")
                 if here and not (report.parent / link).is_file():
                     browser.say(report.name, f"{link} leads to no file")
-                if link and link.startswith("#") and not browser.script(
-                    "return document.getElementById(arguments[0]) !== null", link[1:]
+                if (
+                    link
+                    and link.startswith("#")
+                    and not browser.script(
+                        "return document.getElementById(arguments[0]) !== null", link[1:]
+                    )
                 ):
                     browser.say(report.name, f"{link} leads to no anchor")
     return browser.n_pages, browser.problems

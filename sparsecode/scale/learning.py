@@ -154,8 +154,12 @@ def learn_shards(
         Rounds after which an atom that no row has used gives way to a row that is coded badly.
     shard_rows : int, optional
         Rows of a shard; by default about 32 MiB of rows.
-    n_workers, client, n_threads
-        Those of :func:`encode_shards`.
+    n_workers : int, default=1
+        As for :func:`encode_shards`.
+    client : dask.distributed.Client, optional
+        As for :func:`encode_shards`.
+    n_threads : int, optional
+        As for :func:`encode_shards`.
     checkpoint : path-like, optional
         A ``.safetensors`` file that holds everything after each round; the same call goes on from
         it, to the same bits.

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sparsecode.core.io import RowReader
+from sparsecode.core.io import RowReader, map_npy
 
 __all__ = ["NpyRows", "ZarrRows", "need_dask", "open_rows"]
 
@@ -60,13 +60,7 @@ class NpyRows(_Rows):
     """
 
     def _open(self) -> Any:
-        try:
-            return np.load(self.path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise ValueError(
-                f"{self.path.name} must be a whole .npy file of numbers; got a damaged one, or "
-                f"objects: {error}. Write it again with numpy.save."
-            ) from error
+        return map_npy(self.path)
 
 
 @dataclass(frozen=True)

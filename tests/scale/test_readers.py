@@ -57,8 +57,8 @@ def test_what_holds_no_rows_is_refused(X, tmp_path):
         ("flat.npy", r"got float64 of shape \(1380,\)"),
         ("none.npy", r"at least one row; got float64 of shape \(0, 6\)"),
         ("words.npy", "must hold real numbers"),
-        ("objects.npy", "got a damaged one, or objects"),
-        ("cut.npy", r"must be a whole \.npy file"),
+        ("objects.npy", "do not hold object"),
+        ("cut.npy", r"must be an intact \.npy file"),
         ("rows.csv", r"must be a \.npy file or the folder of a zarr array; got rows\.csv"),
         ("empty", "must be a zarr array; got something else"),
     ):
