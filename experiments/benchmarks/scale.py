@@ -69,7 +69,7 @@ def scale(config: Config, streams: Streams, progress: Any) -> Outcome:
     """Kill, resume and compare; then time workers, and shards that are hardly any work."""
     columns: dict[str, list[Any]] = {"what": [], "value": [], "unit": []}
 
-    def say(what: str, value: float, unit: str) -> None:
+    def say(what: str, value: Any, unit: str) -> None:
         for name, one in (("what", what), ("value", float(value)), ("unit", unit)):
             columns[name].append(one)
 
@@ -176,7 +176,8 @@ def _overhead(folder: Path, config: Config, streams: Streams) -> float:
     """Return milliseconds that a shard takes beyond the solver's call."""
     n_rows = config.n_tiny * config.tiny_rows
     X = streams("tiny").standard_normal((n_rows, config.n_features)).astype(np.float32)
-    atoms, seconds = _atoms(config), {"shards": [], "calls": []}
+    atoms = _atoms(config)
+    seconds: dict[str, list[float]] = {"shards": [], "calls": []}
     for _ in range(3):
         start = time.perf_counter()
         for i in range(0, n_rows, config.tiny_rows):
