@@ -56,11 +56,11 @@ def draw(record: Record, figure: Any) -> None:
             label=said,
         )  # fmt: skip
     ax.set_yscale("log")
-    ax.set_xticks(places, [label.replace(" ", "\n", 1) for label in labels], fontsize="small")
-    ax.set_title("error of the cosines between atoms (pale: parent and child)")
+    ax.set_xticks(places, [label.replace(" ", "\n", 1) for label in labels], fontsize="x-small")
+    ax.set_title("error of cosines (pale: parent, child)")
     ax = axes[1, 1]
     errors = record.arrays["errors"].mean(axis=0)
     for label, course in zip(labels, errors):
         ax.plot(np.arange(1, course.size + 1), course, "o-", color=colors[label], label=label)
     ax.set(yscale="log", xlabel="atoms a sample", title="squared error over energy")
-    ax.legend(fontsize="small")
+    ax.legend(fontsize="x-small", loc="upper right")
