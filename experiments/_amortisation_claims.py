@@ -45,7 +45,8 @@ def _gains(record: Record, block: str, method: str, label: str) -> Claim:
         "Explained variance less the encoder's, mean over seeds with limits of 95 %. Mean l0 over "
         "the encoder's: "
         + ", ".join(f"{ARCHITECTURES[name]} {np.mean(l0[name] / own[name]):.2f}" for name in l0)
-        + ".",
+        + "."
+        + ("" if method == "omp" else " Unlike OMP it chooses how many atoms each sample gets."),
     )
 
 
