@@ -12,7 +12,7 @@ from loaders import LOADERS
 from sparsecode.core import save_json
 
 #: Damages of each kind to each file; a long search is asked for from outside.
-N = int(os.environ.get("SPARSECODE_FUZZ", "20"))
+N = int(os.environ.get("SPARSECODE_FUZZ", "10"))
 FIRST = int(os.environ.get("SPARSECODE_FUZZ_FIRST", "0"))
 
 
