@@ -9,6 +9,7 @@ import numpy as np
 from scipy import fft, optimize
 
 from experiments._framework import expected
+from sparsecode.core.io import map_npy
 from sparsecode.datasets import ImageSet, load_images, natural_images, normalize_local_contrast
 
 __all__ = [
@@ -84,7 +85,7 @@ def from_arrays(path: str | Path) -> ImageSet:
         return ImageSet(pictures.names, tuple(map(_as_published, pictures)), pictures.credits)
     if not path.is_file():
         raise FileNotFoundError(f"{path.name} must be an .npy file or a folder; there is none.")
-    stack = np.load(path, allow_pickle=False)
+    stack = np.array(map_npy(path))
     if stack.ndim not in (3, 4) or (stack.ndim == 4 and stack.shape[3] != 3) or not stack.size:
         raise ValueError(
             f"{path.name} must hold images of shape (n_images, height, width) or (n_images, "
