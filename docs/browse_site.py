@@ -13,10 +13,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from check_site import pages
 from selenium import webdriver
@@ -51,7 +53,7 @@ const root = document.scrollingElement, width = document.documentElement.clientW
 const scrolls = one => {
   for (let box = one; box && box !== document.body; box = box.parentElement) {
     const style = getComputedStyle(box), scrolling = ["auto", "scroll"].includes(style.overflowX);
-    if (style.position === "fixed") return true;
+    if (style.position === "fixed" || style.textOverflow === "ellipsis") return true;
     if (scrolling && box.scrollWidth > box.clientWidth && !box.querySelector("h1")) return true;
   }
   return false;
@@ -193,8 +195,9 @@ class Browser:
 
 
 def browse(
-    site: Path, report: Path | None = None, pictures: Path | None = None, only: str = ""
-) -> tuple[int, list[str]]:
+    site: Path, report: Path | None = None, pictures: Path | None = None, only: str = "",
+    n_browsers: int = 2,
+) -> tuple[int, list[str]]:  # fmt: skip
     """Open every page of a site, and the page of a report; return how many, and the problems.
 
     Parameters
@@ -207,36 +210,44 @@ def browse(
         A folder for a picture of each page, wide and narrow.
     only : str, optional
         Part of the names of the pages that are opened.
+    n_browsers : int, default=2
+        Browsers that share the pages.
     """
     site = site.resolve()
     if pictures is not None:
         pictures.mkdir(parents=True, exist_ok=True)
-    with chromium() as driver:
-        browser = Browser(driver, pictures)
-        for path in pages(site):
-            name = path.relative_to(site).as_posix()
-            if only in name:
-                browser.open(path, name)
-        for query, wanted in QUERIES.items():
-            browser.search(site, query, wanted)
-        if report is not None:
-            browser.open(report.resolve(), report.name)
-            links = browser.script(
-                "return [...document.querySelectorAll('a')].map(one => one.getAttribute('href'))"
-            )
-            for link in links:
-                here = link and "://" not in link and not link.startswith("#")
-                if here and not (report.parent / link).is_file():
-                    browser.say(report.name, f"{link} leads to no file")
-                if (
-                    link
-                    and link.startswith("#")
-                    and not browser.script(
-                        "return document.getElementById(arguments[0]) !== null", link[1:]
-                    )
-                ):
-                    browser.say(report.name, f"{link} leads to no anchor")
-    return browser.n_pages, browser.problems
+    wanted = [path for path in pages(site) if only in path.relative_to(site).as_posix()]
+
+    def work(part: int) -> tuple[int, list[str]]:
+        with chromium() as driver:
+            browser = Browser(driver, pictures)
+            for path in wanted[part::n_browsers]:
+                browser.open(path, path.relative_to(site).as_posix())
+            if part == 0:
+                for query, page in QUERIES.items():
+                    browser.search(site, query, page)
+                if report is not None:
+                    _read(browser, report.resolve())
+            return browser.n_pages, browser.problems
+
+    with ThreadPoolExecutor(n_browsers) as pool:
+        found = list(pool.map(work, range(n_browsers)))
+    return sum(n for n, _ in found), [problem for _, problems in found for problem in problems]
+
+
+def _read(browser: Browser, report: Path) -> None:
+    """Open the page of a report, and look where its links lead."""
+    browser.open(report, report.name)
+    links = browser.script(
+        "return [...document.querySelectorAll('a')].map(one => one.getAttribute('href'))"
+    )
+    has_anchor = "return document.getElementById(arguments[0]) !== null"
+    for link in filter(None, links):
+        if link.startswith("#"):
+            if not browser.script(has_anchor, link[1:]):
+                browser.say(report.name, f"{link} leads to no anchor")
+        elif "://" not in link and not (report.parent / unquote(link)).is_file():
+            browser.say(report.name, f"{link} leads to no file")
 
 
 def main() -> int:
