@@ -259,7 +259,7 @@ def _provenance(one: Experiment, record: Record | None) -> str:
 
 def _claims(entry: Entry) -> str:
     """Return the table of claims."""
-    lines = ["```{list-table}", ":header-rows: 1", ":widths: 18 42 20 20", ""]
+    lines = ["```{list-table}", ":class: judged", ":header-rows: 1", ":widths: 18 42 20 20", ""]
     rows = [("verdict", "claim", "in the paper", "measured")]
     rows += [_row(claim) for claim in entry.claims]
     for row in rows:
