@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -169,10 +169,7 @@ class Browser:
         name = f"search.html?q={query}"
         self.resize(WIDE)
         self.driver.get(f"{(site / 'search.html').as_uri()}?q={query}")
-        count = "return document.querySelectorAll('#search-results li a').length"
-        end = time.monotonic() + 20
-        while time.monotonic() < end and not self._settled(count):
-            time.sleep(0.1)
+        self._wait(self._settled)
         links = self.script(
             "return [...document.querySelectorAll('#search-results li a')].map(one => one.href)"
         )
@@ -183,20 +180,28 @@ class Browser:
         self.errors(name)
         if links:
             self.driver.get(links[0])
-            if not self.script("return document.querySelector('h1') !== null"):
+            if not self._wait(lambda: self.script("return document.querySelector('h1') !== null")):
                 self.say(name, f"the first result, {links[0]}, is no page")
             self.errors(name)
 
-    def _settled(self, count: str) -> bool:
-        """Say whether there are results and no more come."""
+    def _settled(self) -> bool:
+        """Say whether there are results of a search and no more come."""
+        count = "return document.querySelectorAll('#search-results li a').length"
         before = self.script(count)
         time.sleep(0.4)
         return bool(before) and self.script(count) == before
 
+    def _wait(self, holds: Callable[[], bool], seconds: float = 20.0) -> bool:
+        """Wait until something holds, and say whether it came to that."""
+        end = time.monotonic() + seconds
+        while not (held := holds()) and time.monotonic() < end:
+            time.sleep(0.1)
+        return held
+
 
 def browse(
     site: Path, report: Path | None = None, pictures: Path | None = None, only: str = "",
-    n_browsers: int = 2,
+    n_browsers: int = 2, seconds: float = float("inf"),
 ) -> tuple[int, list[str]]:  # fmt: skip
     """Open every page of a site, and the page of a report; return how many, and the problems.
 
@@ -212,27 +217,42 @@ def browse(
         Part of the names of the pages that are opened.
     n_browsers : int, default=2
         Browsers that share the pages.
+    seconds : float, optional
+        Time after which no further page of the API is opened; how many were left out is printed.
     """
+    end = time.monotonic() + seconds
     site = site.resolve()
     if pictures is not None:
         pictures.mkdir(parents=True, exist_ok=True)
     wanted = [path for path in pages(site) if only in path.relative_to(site).as_posix()]
+    wanted.sort(key=_is_of_object)  # they are many, and alike
 
     def work(part: int) -> tuple[int, list[str]]:
         with chromium() as driver:
             browser = Browser(driver, pictures)
-            for path in wanted[part::n_browsers]:
-                browser.open(path, path.relative_to(site).as_posix())
             if part == 0:
                 for query, page in QUERIES.items():
                     browser.search(site, query, page)
                 if report is not None:
                     _read(browser, report.resolve())
+            left_out = 0
+            for path in wanted[part::n_browsers]:
+                if _is_of_object(path) and time.monotonic() > end:
+                    left_out += 1
+                else:
+                    browser.open(path, path.relative_to(site).as_posix())
+            if left_out:
+                print(f"{left_out} pages of the API were not opened: the time was over")
             return browser.n_pages, browser.problems
 
     with ThreadPoolExecutor(n_browsers) as pool:
         found = list(pool.map(work, range(n_browsers)))
     return sum(n for n, _ in found), [problem for _, problems in found for problem in problems]
+
+
+def _is_of_object(path: Path) -> bool:
+    """Say whether a page is that of one public name."""
+    return path.parent.name == "objects"
 
 
 def _read(browser: Browser, report: Path) -> None:
@@ -257,9 +277,14 @@ def main() -> int:
     parser.add_argument("--report", type=Path, help="the page of a report")
     parser.add_argument("--pictures", type=Path, help="a folder for pictures of the pages")
     parser.add_argument("--only", default="", help="part of the names of the pages to open")
+    parser.add_argument(
+        "--seconds", type=float, default=float("inf"), help="after which the API is left out"
+    )
     given = parser.parse_args()
     started = time.monotonic()
-    n_pages, problems = browse(given.site, given.report, given.pictures, given.only)
+    n_pages, problems = browse(
+        given.site, given.report, given.pictures, given.only, seconds=given.seconds
+    )
     print(
         f"{n_pages} pages and {len(QUERIES)} searches in a browser, {len(problems)} "
         f"problem{'s' * (len(problems) != 1)}, {time.monotonic() - started:.0f} s"
