@@ -242,10 +242,22 @@ def _race(name: str, record: Record) -> str:
         " ".join(said),
         f"```{{image}} /_generated/benchmarks/{name}.png\n:alt: Times as fast as each peer, {title}"
         "\n:width: 100%\n```",
-        f"```{{container}} races\n\n{markdown(record)}\n```",
+        f"```{{container}} races\n\n{_settings(record)}\n```",
         *(more(record) for more in MORE.get(name, ())),
     ]
     return "\n\n".join(parts)
+
+
+def _settings(record: Record) -> str:
+    """Return the table of ratios with what counts first: ratio, goal, and whether it was met."""
+    lines = [line.strip("| ").split(" | ") for line in markdown(record).splitlines()]
+    race, peer, ours, theirs, ratio, rounds, precision, their_precision, limit, goal, met = zip(
+        *(line for line in lines if len(line) > 1)
+    )
+    their_precision = ("precision: theirs", *their_precision[1:])
+    first = race, peer, ratio, goal, met, ours, theirs, rounds
+    head, *rows = zip(*first, precision, their_precision, limit)
+    return table(head, rows)
 
 
 def _without_gram(record: Record) -> str:
