@@ -375,7 +375,15 @@ API = (
         "sparsecode.bridges.thresholds",
         "Sparse activations at inference",
         {
-            "Thresholds": ("cats", "chess", "r_sparse", "teal", "teal_blocks", "wina"),
+            "Thresholds": (
+                "cats",
+                "chess",
+                "r_sparse",
+                "search_r_sparse",
+                "teal",
+                "teal_blocks",
+                "wina",
+            ),
             "Core neurons": ("core_neurons", "sentence_core"),
             "What is lost": (
                 *("activation_ratio", "cett", "cett_ppl", "epsilon_for_cett", "output_error"),

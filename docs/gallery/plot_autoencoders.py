@@ -2,9 +2,9 @@
 What autoencoders learn from photographs, and what their encoders miss
 ======================================================================
 
-A TopK autoencoder and one that pursues (MP) learn atoms of whitened patches. Each atom is drawn, and
-then the codes of new patches are made again: over the same atoms, with the same number of them, by
-orthogonal matching pursuit.
+A TopK autoencoder and one that pursues (MP) learn atoms of whitened patches. Each atom is drawn,
+and then the codes of new patches are made again: over the same atoms, with the same number of them,
+by orthogonal matching pursuit.
 """
 
 # %%
@@ -57,7 +57,7 @@ for ax, (name, model) in zip(axes, models.items()):
 figure, ax = plt.subplots(figsize=(6.4, 3.2), layout="constrained")
 ways = {"encoder": "#6b7280", "refit": "#9ca3af", "omp": "#0072b2", "cel0": "#009e73"}
 labels = ("the encoder", "its atoms, refitted", "OMP", "CEL0")
-for place, (name, model) in enumerate(models.items()):
+for place, model in enumerate(models.values()):
     gap = amortisation_gap(scale * test, model, methods=["refit", "omp", "cel0"])
     for shift, (way, color) in enumerate(ways.items()):
         height = gap[way]["explained_variance"]

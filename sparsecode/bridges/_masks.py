@@ -10,6 +10,7 @@ import numpy as np
 from scipy import linalg
 
 from sparsecode._validation import (
+    check_count,
     check_data,
     check_fraction,
     check_numbers,
@@ -28,6 +29,7 @@ __all__ = [
     "core_neurons",
     "output_error",
     "r_sparse",
+    "search_r_sparse",
     "sentence_core",
     "teal",
     "teal_blocks",
@@ -524,6 +526,47 @@ def r_sparse(x: Any, weight: Any, sparsity: float, *, alpha: float) -> RSparse:
     u, s, vt = linalg.svd(weight, full_matrices=False)
     thresholds = Thresholds("r_sparse", threshold, scale, False, n_channels)
     return RSparse(weight, u[:, :rank], s[:rank], vt[:rank], thresholds)
+
+
+def search_r_sparse(x: Any, weight: Any, sparsity: float, *, n_grid: int = 21) -> RSparse:
+    """Calibrate R-Sparse with the share `alpha` that errs least on the calibration tokens.
+
+    Parameters
+    ----------
+    x : array-like of shape (n_tokens, n_channels)
+        Inputs of the matrix.
+    weight : array-like of shape (n_outputs, n_channels)
+        Matrix ``W``, whose output is ``x @ W.T``.
+    sparsity : float
+        As for :func:`r_sparse`.
+    n_grid : int, default=21
+        Shares that are tried, evenly from 0 to 1.
+
+    Returns
+    -------
+    RSparse
+        With the least ``output_error`` on `x`; of several the one with the largest share.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`r_sparse`, or if fewer than 2 shares are asked for.
+
+    Notes
+    -----
+    The paper searches all matrices of a model together, by an evolutionary algorithm, for the loss
+    of the model. Here each matrix is judged by its own output, so that matrices can be searched
+    one by one, and all shares of a grid be tried.
+
+    References
+    ----------
+    Z. Zhang et al., "R-Sparse: Rank-aware activation sparsity for efficient LLM inference",
+    ICLR 2025, arXiv:2504.19449.
+    """
+    tokens = _check_tokens(x)
+    shares = np.linspace(1.0, 0.0, check_count("n_grid", n_grid, minimum=2))
+    tried = [r_sparse(tokens, weight, sparsity, alpha=float(share)) for share in shares]
+    return min(tried, key=lambda one: one.output_error(tokens))
 
 
 def core_neurons(activations: Any, alpha: float) -> SparseCode:
