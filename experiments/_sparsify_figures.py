@@ -40,8 +40,11 @@ def draw(record: Record, figure: Any) -> None:
         for rule, color in zip(RULES, COLORS):
             found = errors(record, model, matrix, rule)
             if not np.isnan(found).all():
-                ax.plot(100 * np.array(config.sparsities), found.mean(axis=0), "o-", color=color,
-                        label=rule)  # fmt: skip
+                label = f"{rule}, of those above 0" if rule == "CoreInfer" else rule
+                ax.plot(
+                    100 * np.array(config.sparsities), found.mean(axis=0), "o-", color=color,
+                    label=label,
+                )  # fmt: skip
         where = "first" if matrix == "up" else "second"
         ax.set(xlabel="inputs left out (%)", ylabel="error of the output, relative", ylim=(0, None),
                title=f"{where} matrix, mean over layers")  # fmt: skip
