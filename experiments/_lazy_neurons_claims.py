@@ -333,7 +333,7 @@ def _shape(record: Record) -> Claim:
 
     def middle(state: str) -> np.ndarray:
         found = layers(record, deepest, "nonzero", state)
-        return np.asarray(found[:, 1:-1].mean(axis=1) - found[:, [0, -1]].min(axis=1))
+        return np.asarray(found[:, 1:-1].max(axis=1) - found[:, [0, -1]].min(axis=1))
 
     return Claim(
         "The first and the last layer are the densest",
@@ -341,7 +341,7 @@ def _shape(record: Record) -> Claim:
         PAPER["shape"].value,
         f"{text(middle('trained'))}; untrained {text(middle('untrained'))}",
         bool(limits(middle("trained"))[2] < 0.0),
-        f"Points: mean of the layers between, less the sparser of the two ends; ViT of {depth} "
+        f"Points: densest of the layers between, less the sparser of the two ends; ViT of {depth} "
         "layers.",
         "paper",
     )

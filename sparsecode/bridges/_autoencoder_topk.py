@@ -236,7 +236,8 @@ class BatchTopKAutoencoder(TopKAutoencoder):
     def activate(self, h: torch.Tensor, gradients: torch.Tensor | None = None) -> torch.Tensor:
         z = torch.relu(h)
         if not self.training:
-            return z * (z > self.threshold)
+            never = (self.threshold == 0) & (self.n_steps > 0)  # kept no sample in training
+            return z * ((z > self.threshold) & ~never)
         kept = self.choose(z.detach())
         self._follow(z.detach(), kept)
         return z * kept
@@ -261,6 +262,8 @@ class BatchTopKAutoencoder(TopKAutoencoder):
     def to_weights(self) -> SAEWeights:
         # an entry equal to the threshold is silent on both sides
         threshold = np.broadcast_to(as_array(self.threshold), self.n_latents).copy()
+        if int(self.n_steps):
+            threshold[threshold == 0] = np.finfo(threshold.dtype).max  # kept no sample in training
         return replace(super().to_weights(), threshold=threshold, architecture="jumprelu")
 
 

@@ -190,7 +190,8 @@ def train_autoencoder(
             history.append(row)
             if progress is not None:
                 progress(dict(row))
-        if checkpoint is not None and (step % checkpoint_every == 0 or step == n_steps):
+        due = step % checkpoint_every == 0 or step == n_steps
+        if checkpoint is not None and due and _finite(parameters):
             tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
             state = optimizer_state(optimizer)
             tensors |= {f"optimizer/{name}": value for name, value in state.items()}
@@ -200,6 +201,11 @@ def train_autoencoder(
     model.eval()
     names = history[0] if history else {}
     return {name: np.array([row[name] for row in history]) for name in names}
+
+
+def _finite(parameters: list[Any]) -> bool:
+    """Say whether weights are worth keeping: NaN would replace the last good ones."""
+    return all(bool(torch.isfinite(one).all()) for one in parameters)
 
 
 def _resume(

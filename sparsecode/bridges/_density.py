@@ -43,7 +43,8 @@ def deft_loss(activations: Any, *, epsilon: float = 1e-7) -> Any:
     """
     epsilon = check_positive("epsilon", epsilon)
     if hasattr(activations, "backward"):
-        squares = activations * activations
+        wide = activations.float() if activations.element_size() < 4 else activations
+        squares = wide * wide
         return (squares / (squares + epsilon)).mean()
     squares = np.square(_check_activations(activations))
     return float(np.mean(squares / (squares + epsilon)))

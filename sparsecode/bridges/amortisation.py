@@ -155,6 +155,7 @@ def amortisation_gap(
     if isinstance(autoencoder, tuple):
         dictionary, bias, code = autoencoder
     else:
+        _check_autoencoder(autoencoder)
         dictionary, bias = autoencoder.dictionary, autoencoder.bias
         code = autoencoder.to_code(X)
     dictionary = check_dictionary(dictionary, dtype=np.float64)
@@ -229,6 +230,17 @@ def amortisation_gap(
         name: {**values, "gain": values["explained_variance"] - base}
         for name, values in found.items()
     }
+
+
+def _check_autoencoder(autoencoder: Any) -> None:
+    """Refuse what does not reconstruct its own input by its atoms alone."""
+    is_transcoder = getattr(autoencoder, "is_transcoder", False)
+    if is_transcoder or getattr(autoencoder, "W_skip", None) is not None:
+        raise ValueError(
+            f"autoencoder must reconstruct its own input by its atoms alone; got "
+            f"{'a transcoder' if is_transcoder else 'one with a skip connection'}. Compare codes "
+            f"of its target with sparsecode.solvers instead."
+        )
 
 
 def _omp_at(

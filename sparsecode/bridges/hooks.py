@@ -32,7 +32,8 @@ def sites_of(model: nn.Module) -> list[str]:
     Returns
     -------
     list of str
-        Such as ``"layers.0.linear1"``, in the order of definition; the model itself is ``""``.
+        Such as ``"layers.0.linear1"``, in the order of definition; the model itself is ``""``
+        (``":output"`` where a store needs a name).
 
     Raises
     ------
@@ -144,6 +145,13 @@ def collect(
             f"store must be an ActivationWriter; got {type(store).__name__}. Use `with "
             "ActivationStore.create(folder) as store`."
         )
+    if store is not None:
+        if again := sorted(store.collected & set(wanted)):
+            raise ValueError(
+                f"sites must be recorded once by one writer, which counts samples from 0; got "
+                f"{again} again. Chain the batches into one call, or use another store."
+            )
+        store.collected |= set(wanted)
     after = {site: store.last_id(site) for site in wanted} if store is not None else {}
     rows: dict[str, list[np.ndarray]] = {site: [] for site in wanted}
     masks = iter(mask) if isinstance(mask, Iterable) else None

@@ -400,6 +400,7 @@ class ActivationWriter:
         self.n_rows_per_shard = n_rows_per_shard
         self._open: dict[str, _OpenShard] = {}
         self._closed = False
+        self.collected: set[str] = set()  # sites that a network was recorded at
         if self.folder.exists() and not self.folder.is_dir():
             raise ValueError(f"folder must be a folder; got the file {self.folder.name!r}.")
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -92,6 +92,8 @@ def test_bad_input_is_refused(problem):
         (lambda: amortisation_gap(X[:1], (atoms, bias, code[:1])), "must use an atom"),
         (lambda: amortisation_gap(np.nan * X, (atoms, bias, code)), "X must be finite"),
         (lambda: amortisation_gap(X, (atoms, bias, code), methods=["x"]), "methods must be one"),
+        (lambda: amortisation_gap(X, SimpleNamespace(is_transcoder=True)), "got a transcoder"),
+        (lambda: amortisation_gap(X, SimpleNamespace(W_skip=1)), "got one with a skip connection"),
         (lambda: encode_rows(X[:0], lambda x: code), "at least one row"),
         (lambda: encode_rows(X, lambda x: code, bias=bias[:2]), "bias must have shape"),
         (lambda: encode_rows(X, lambda x: code, rows_per_block=9), "must return a SparseCode of 9"),

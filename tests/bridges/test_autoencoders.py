@@ -113,6 +113,18 @@ def test_batch_topk_keeps_k_a_sample_on_average_and_its_largest(make, X):
     assert torch.equal(sae.encode(x), relu * (relu > sae.threshold))
 
 
+def test_weights_that_are_not_finite_replace_no_checkpoint(make, X, tmp_path):
+    path = tmp_path / "sae.safetensors"
+    with pytest.raises(ValueError, match="the loss must stay finite"):
+        train_autoencoder(
+            make("relu"), X, n_steps=40, batch_size=N, learning_rate=1e25, checkpoint=path,
+            checkpoint_every=1, record_every=40, clip=None,
+        )  # fmt: skip
+    if path.exists():
+        tensors, _ = load_state(path)
+        assert all(np.isfinite(one).all() for one in map(np.asarray, tensors.values()))
+
+
 def test_feature_choice_gives_each_latent_its_share_of_the_batch(make, X):
     sae = make("featurechoice")
     with torch.no_grad():
@@ -123,6 +135,19 @@ def test_feature_choice_gives_each_latent_its_share_of_the_batch(make, X):
     h = sae.pre_activations(torch.tensor(X))
     for i in range(M):
         assert (z[:, i] == 0).all() or h[z[:, i] == 0, i].max() <= z[z[:, i] != 0, i].min()
+
+
+def test_feature_choice_keeps_silent_who_never_had_a_sample(make, X):
+    sae = make("featurechoice")
+    sae.encode(torch.tensor(X[:3]))
+    never = sae.threshold == 0
+    assert 0 < int(never.sum()) < M  # Zipf's law leaves some without a sample
+    sae.eval()
+    z = sae.encode(torch.tensor(X))
+    assert not z[:, never].any()
+    assert z[:, ~never].any()
+    back = from_weights(sae.to_weights())
+    np.testing.assert_allclose(back.encode(torch.tensor(X)).detach(), z.detach(), atol=1e-6)
 
 
 def test_mutual_choice_wakes_latents_behind_their_rank(make):

@@ -195,6 +195,13 @@ def test_flattened_positions_need_a_mask():
         collect(Flattened(), [x], "part")
 
 
+def test_a_writer_takes_one_recording_of_a_site(tokens, batches, tmp_path):
+    with ActivationStore.create(tmp_path) as store:
+        collect(tokens, batches, "embed", store=store)
+        with pytest.raises(ValueError, match=r"recorded once by one writer.*\['embed'\]"):
+            collect(tokens, batches, ["embed", "encoder"], store=store)
+
+
 @pytest.mark.parametrize("n_before", [1, 2])
 def test_a_resumed_store_goes_on(tokens, batches, tmp_path, n_before):
     sites = ["embed", "encoder.layers.1.linear2:input"]

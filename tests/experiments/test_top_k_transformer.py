@@ -175,6 +175,8 @@ def test_a_lower_clean_accuracy_is_said():
     assert verdicts(planted())[CLEAN].verdict == Verdict.CAVEAT
     assert "The limits exclude a loss of 0.3" in verdicts(planted())[CLEAN].note
     assert verdicts(planted(clean=-4.0))[CLEAN].verdict == Verdict.NOT_REPRODUCED
+    assert verdicts(planted(clean=-0.3))[CLEAN].verdict == Verdict.NOT_TESTED
+    assert "too few seeds" in verdicts(planted(clean=-0.3))[CLEAN].note
 
 
 def test_a_network_that_differs_from_the_dense_one_is_found():
