@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from sparsecode._validation import check_count, check_option
 from sparsecode.core.code import SparseCode
-from sparsecode.core.io import load_code
-from sparsecode.scale.manifest import read_manifest, sha256
+from sparsecode.core.io import load_code, understood
+from sparsecode.scale.manifest import NAME, read_manifest, sha256
 
 __all__ = ["StoredCodes"]
 
@@ -59,19 +60,29 @@ class StoredCodes:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         path = Path(folder).absolute()
         header, lines = read_manifest(path)
-        about = header["about"]
-        missing = [i for i in range(about["n_shards"]) if "sha256" not in lines.get(i, {})]
-        if missing:
+        done = [line for _, line in sorted(lines.items()) if "sha256" in line]
+        with understood(path / NAME, "be the manifest of codes"):
+            about = header["about"]
+            n_shards = check_count("n_shards", about["n_shards"])
+            shape = tuple(check_count(name, about[name]) for name in ("n_samples", "n_atoms"))
+            dtype = np.dtype(check_option("dtype", about["dtype"], ("float32", "float64")))
+        if len(done) < n_shards:
+            numbers = (line["shard"] for line in done)
+            first = next((i for i, number in enumerate(numbers) if i != number), len(done))
             raise ValueError(
-                f"{path.name} must hold all {about['n_shards']} shards; {len(missing)} are not "
-                f"done, the first number {missing[0]}. Run encode_shards again: it goes on."
+                f"{path.name} must hold all {n_shards} shards; {n_shards - len(done)} are not "
+                f"done, the first number {first}. Run encode_shards again: it goes on."
             )
+        with understood(path / NAME, "be the manifest of codes"):
+            ends = [0, *(line["stop"] for line in done)]
+            if [line["start"] for line in done] != ends[:-1] or ends[-1] != shape[0]:
+                raise ValueError("its shards do not follow each other to the last row")
+            for line in done:
+                check_count("n_nonzero", line["n_nonzero"], minimum=0)
+                float(line["certificate"])
         for name, value in (
-            ("folder", path),
-            ("shape", (about["n_samples"], about["n_atoms"])),
-            ("dtype", np.dtype(about["dtype"])),
-            ("_lines", tuple(lines[i] for i in range(about["n_shards"]))),
-        ):
+            ("folder", path), ("shape", shape), ("dtype", dtype), ("_lines", tuple(done)),
+        ):  # fmt: skip
             object.__setattr__(self, name, value)
 
     @property
@@ -111,9 +122,7 @@ class StoredCodes:
             )
         start, stop, _ = rows.indices(len(self))
         parts = [
-            _load(self.folder / line["file"], line["sha256"])[
-                max(start - line["start"], 0) : stop - line["start"]
-            ]
+            self.shard(line["shard"])[max(start - line["start"], 0) : stop - line["start"]]
             for line in self._lines
             if line["start"] < stop and start < line["stop"]
         ]
@@ -143,7 +152,13 @@ class StoredCodes:
         if not 0 <= index < self.n_shards:
             raise IndexError(f"index must lie between 0 and {self.n_shards - 1}; got {index}.")
         line = self._lines[index]
-        return _load(self.folder / line["file"], line["sha256"])
+        code = _load(self.folder / line["file"], line["sha256"])
+        if code.shape != (line["stop"] - line["start"], self.shape[1]):
+            raise ValueError(
+                f"{line['file']} must hold codes of shape {line['stop'] - line['start']} x "
+                f"{self.shape[1]}; got {code!r}. Run encode_shards with verify=True."
+            )
+        return code
 
     def verify(self) -> list[int]:
         """Read every file and return the numbers of shards that are damaged or gone.

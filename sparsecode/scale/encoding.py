@@ -297,7 +297,7 @@ def encode_shards(
                 f"again.",
                 failed,
             )
-        n_unconverged = sum(line["n_unconverged"] for line in manifest.lines.values())
+        n_unconverged = sum(manifest.lines[shard.index]["n_unconverged"] for shard in shards)
     if n_unconverged:
         warnings.warn(
             f"{n_unconverged} of {len(rows)} rows did not converge; raise max_iter or tol.",
@@ -385,6 +385,8 @@ def _is_done(
 ) -> bool:
     """Say whether a shard's file is what the manifest says, made from these very rows."""
     if line is None or "failed" in line or not _has_size(folder, line):
+        return False
+    if (line["start"], line["stop"]) != (shard.start, shard.stop):
         return False
     if verify:
         digest = _sha256_of(np.ascontiguousarray(rows[shard.start : shard.stop]))

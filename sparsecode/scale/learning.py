@@ -18,8 +18,8 @@ from sparsecode._validation import (
     check_option,
     check_rng,
 )
-from sparsecode.core._course import Checkpoint, History, describe
-from sparsecode.core.io import RowReader
+from sparsecode.core._course import Checkpoint, History, describe, taken
+from sparsecode.core.io import RowReader, understood
 from sparsecode.learning import LearningResult
 from sparsecode.learning._atoms import CONSTRAINTS, draw_atoms, project, replace
 from sparsecode.learning.mod import ModRule
@@ -40,6 +40,7 @@ from sparsecode.solvers import SolverResult
 __all__ = ["learn_shards"]
 
 _WORST = 16  # residuals that a shard sends, for atoms to be replaced by
+COLUMNS = ("mse", "objective", "density", "n_silent", "n_replaced", "n_unconverged")
 _DRAWN = 4  # samples drawn for each atom to begin with
 
 
@@ -89,7 +90,8 @@ class _State:
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Take back what :meth:`state` returned."""
-        self.atoms, self.silent_for = arrays["atoms"], np.array(arrays["silent_for"])
+        self.atoms = taken(arrays, "atoms", self.atoms)
+        self.silent_for = taken(arrays, "silent_for", self.silent_for)
         if isinstance(self.rule, OnlineRule):
             self.rule.restore(arrays)
 
@@ -242,9 +244,15 @@ def learn_shards(
     rule.start(
         atoms.shape, atoms.dtype, constraint, coding.arguments[0] if coding.arguments else None
     )
-    state, history = _State(atoms, rule), History()
-    n_done = kept.resume({"learning": state, "history": history}, configuration) or 0
+    state, history = _State(atoms, rule), History(*COLUMNS)
+    note = kept.resume({"learning": state, "history": history}, configuration)
     rounds = [shards[i : i + size] for i in range(0, len(shards), size)] * n_passes
+    n_done = 0
+    if note is not None:
+        with understood(checkpoint or "", "be a whole checkpoint of learn_shards"):
+            n_done = check_count("its rounds", note, maximum=len(rounds))
+            if len(history.rows) != n_done:
+                raise ValueError(f"{len(history.rows)} rows of {n_done} rounds")
     for number, some in enumerate(rounds[n_done:], n_done + 1):
         sums = _gather(_Job(rows, state.atoms, coding), some, n_workers, client)
         history.append(_learn(state, sums, constraint, dead_after), sums.n_samples)

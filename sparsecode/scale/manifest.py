@@ -117,17 +117,20 @@ def _parse(path: Path) -> tuple[dict[str, Any] | None, dict[int, dict[str, Any]]
 
 
 def _check_line(line: dict[str, Any]) -> None:
-    """Raise an error unless a line names a shard, its rows and a file in this folder."""
-    numbers = (
-        ["shard", "start", "stop"] if "failed" in line else ["shard", "start", "stop", "bytes"]
-    )
+    """Raise an error unless a line names a shard, its rows and its file in this folder."""
+    numbers = ["shard", "start", "stop"]
+    hashes: list[str] = []
+    if "failed" not in line:
+        numbers += ["bytes", "n_nonzero", "n_unconverged"]
+        hashes += ["sha256", "rows_sha256", "some_rows_sha256"]
+        if line["file"] != f"{line['shard']:06d}.safetensors":
+            raise ValueError("file")
     for name in numbers:
-        if not isinstance(line[name], int) or line[name] < 0:
+        if type(line[name]) is not int or line[name] < 0:
             raise ValueError(name)
-    if "failed" not in line and (
-        line["file"] != Path(line["file"]).name or not isinstance(line["sha256"], str)
-    ):
-        raise ValueError("file")
+    for name in hashes:
+        if not isinstance(line[name], str):
+            raise ValueError(name)
 
 
 def _compare(folder: Path, theirs: dict[str, str], ours: dict[str, str]) -> None:

@@ -52,6 +52,7 @@ from sparsecode.core import (
 from sparsecode.datasets import formats, load_images, load_weizmann
 from sparsecode.learning import online
 from sparsecode.penalties import CEL0, L1
+from sparsecode.scale import StoredCodes, encode_shards, learn_shards
 
 
 @dataclass(frozen=True)
@@ -236,6 +237,34 @@ def use_hierarchy(loaded):
 def learn_to(path, n_batches=6):
     return online(X, 5, L1(0.1), rng=0, batch_size=10, n_batches=n_batches, n_threads=1,
                   checkpoint=path, warm_start=True)  # fmt: skip
+
+
+def shards(name):
+    def make(folder):
+        encode_to(folder)
+        return folder / name
+
+    return make
+
+
+def encode_to(folder):
+    return encode_shards(X, ATOMS, folder, solver="omp", n_nonzero=2, shard_rows=12)
+
+
+def use_shards(folder):
+    codes = StoredCodes(folder)
+    codes.verify()
+    return [codes[:], *codes]
+
+
+def learn_shards_to(path, method="online"):
+    return learn_shards(X, 5, method=method, solver="omp", n_nonzero=2, n_passes=2, shard_rows=12,
+                        round_shards=2, rng=0, checkpoint=path)  # fmt: skip
+
+
+def shards_checkpoint(folder):
+    learn_shards_to(folder / "shards.safetensors")
+    return folder / "shards.safetensors"
 
 
 def checkpoint(folder):
@@ -462,6 +491,12 @@ LOADERS = {
     "hierarchy": Loader(hierarchy, memory.Hierarchy.load, use_hierarchy, sealed=True),
     "checkpoint": Loader(checkpoint, learn_to, sealed=True),
     "conv_checkpoint": Loader(conv_checkpoint, conv_learn_to, sealed=True),
+    "shards manifest": Loader(shards("manifest.jsonl"), lambda path: use_shards(path.parent)),
+    "shards manifest, resumed": Loader(
+        shards("manifest.jsonl"), lambda path: encode_to(path.parent)
+    ),
+    "shard": Loader(shards("000001.safetensors"), lambda path: use_shards(path.parent)),
+    "shards_checkpoint": Loader(shards_checkpoint, learn_shards_to, sealed=True),
     "torch_checkpoint": Loader(torch_checkpoint, train_to, sealed=True),
     "network": Loader(network, load_model, lambda one: one(torch.zeros(2, 6)), sealed=True),
     "sae": Loader(sae, load_autoencoder, lambda one: one(torch.zeros(2, 6)), sealed=True),

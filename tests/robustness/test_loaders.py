@@ -83,7 +83,12 @@ def test_other_json(made, name):
     path, content = made(name)
     try:
         for seed in range(FIRST, FIRST + N):
-            save_json(path, altered_json(json.loads(content), seed))
+            if path.suffix == ".jsonl":
+                lines = altered_json([json.loads(line) for line in content.splitlines()], seed)
+                lines = lines if isinstance(lines, list) else [lines]
+                path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+            else:
+                save_json(path, altered_json(json.loads(content), seed))
             right_or_refused(LOADERS[name], path, seed)
     finally:
         path.write_bytes(content)
