@@ -78,7 +78,7 @@ def test_atoms_that_nobody_uses_are_replaced(X, unit):
 def test_bad_input_is_refused(X, unit, tmp_path):
     bad = X.copy()
     bad[60] = np.inf
-    with pytest.raises(ShardError, match=r"1 that failed, the first shard 1 .* infinit"):
+    with pytest.raises(ShardError, match=r"1 that failed, the first shard 1 .* finite"):
         learn_shards(bad, unit, **OMP)
     for change, error, said in (
         ({"method": "ksvd"}, ValueError, "method must be"),
