@@ -25,6 +25,7 @@ from experiments.benchmarks.map_memory import map_memory
 from experiments.benchmarks.memories import memory_speed
 from experiments.benchmarks.memories import ratios as memory_ratios
 from experiments.benchmarks.peak_memory import peak_memory
+from experiments.benchmarks.scale import scale
 
 __all__ = ["anchor", "is_bound", "load", "origin", "per_second", "span", "table", "write"]
 
@@ -97,7 +98,7 @@ def write(docs: Path) -> None:
         record = load(records, name)
         _draw(make(name), record, folder / f"{name}.png")
         parts.append(_race(name, record))
-    for section in (_dendrites, _htm, _memories, _memory):
+    for section in (_dendrites, _htm, _memories, _memory, _scale):
         parts.append(section(records))
     _draw(first_call, load(records, "first-call", first_call), folder / "first-call.png")
     parts.append(_first_calls(records))
@@ -431,6 +432,33 @@ def _memory(records: Path) -> str:
             "the largest alpha, in GiB (`python -m experiments.benchmarks.map_memory`). "
             f"{origin(maps)}.",
             table(("coder", "one dense code", "beyond the photograph"), map_rows, (1, 2)),
+        )
+    )  # fmt: skip
+
+
+def _scale(records: Path) -> str:
+    """Return the section on data beyond memory."""
+    record = load(records, "scale", scale)
+    c = record.config
+    rows = []
+    for row in record.table.rows():
+        if row["what"] == "shards are the same":
+            value = "yes" if row["value"] == 1.0 else "**no**"
+        elif row["unit"] in ("rows", "rows a second"):
+            value = f"{row['value']:,.0f} {row['unit']}"
+        else:
+            value = f"{row['value']:.3g} {row['unit']}".strip()
+        rows.append((row["what"], value))
+    return "\n\n".join(
+        (
+            f"({anchor('scale')})=\n## Data beyond memory",
+            f"{c.n_rows:,} rows of {c.n_features} float32 on disk, {c.n_nonzero} of {c.n_atoms} "
+            f"atoms each by OMP, in shards of {c.shard_rows:,}: killed {c.n_kills} times with "
+            "SIGKILL at random moments, resumed, and compared with a run that nobody stopped; then "
+            f"{c.n_timed:,} rows on one and two workers, medians of {c.n_rounds}, and what a shard "
+            f"costs beyond its {c.tiny_rows} rows (`python -m experiments.benchmarks.scale`). "
+            f"{origin(record)}.",
+            table(("what", "measured"), rows, (1,)),
         )
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
@@ -113,7 +114,13 @@ def _offline(app, pagename, templatename, context, doctree):
     context["body"] = re.sub(sheet, "", context.get("body", ""))
 
 
+def _spread(app, env, docnames):
+    """Mix the pages that run code with the others, so that every process gets some."""
+    docnames.sort(key=lambda name: hashlib.sha256(name.encode()).digest())
+
+
 def setup(app):
     """Connect the rules above."""
+    app.connect("env-before-read-docs", _spread)
     app.connect("autodoc-skip-member", _skip)
     app.connect("html-page-context", _offline)

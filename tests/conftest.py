@@ -1,5 +1,6 @@
 """Shared set-up: kernels are cached by the hash of their source; strategies are importable."""
 
+import gc
 import sys
 from pathlib import Path
 
@@ -10,3 +11,9 @@ sys.path.insert(1, str(ROOT / "tests"))
 from sparsecode._cache import use_hashed_numba_cache  # noqa: E402
 
 use_hashed_numba_cache()
+
+
+def pytest_collection_finish(session):
+    """Spare the collector the thousands of tests that stay: Brian2 calls it after each run."""
+    gc.collect()
+    gc.freeze()
