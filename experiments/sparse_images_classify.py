@@ -86,7 +86,7 @@ class Config:
     title="Classifying images from their sparse codes",
     cites=("doi:10.1088/2634-4386/ad5d0f",),
     smoke=dict(
-        n_train=60, n_test=30, n_steps=2, learning_size=32, n_seeds=2, n_epochs=2, width=4,
+        n_train=30, n_test=20, n_steps=2, learning_size=32, n_seeds=2, n_epochs=2, width=4,
     ),
     quick=dict(n_train=160, n_test=80, n_steps=40, n_seeds=3, n_epochs=20, width=8),
     requires=("torch",),
