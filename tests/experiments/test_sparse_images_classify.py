@@ -235,7 +235,7 @@ def test_an_image_is_coded_alike_beside_others(problem):
 
 
 def test_the_optimum_is_that_of_half_the_alpha(problem):
-    images, bank = problem
+    images, bank = problem[0][:1], problem[1]
     maps = admm_pair(images, bank, tol=1e-6, max_iter=1000)
     optimum = greedy_cd(
         images[:, None].astype(np.float64), bank[:, None].astype(np.float64), L1(0.005),
