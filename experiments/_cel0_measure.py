@@ -211,7 +211,7 @@ def count_unlisted(config: Config, codes: np.ndarray, known: set[bytes]) -> int:
     return found - count_dependent(config, codes)
 
 
-def swept(config: Config, streams: Streams, number: int) -> dict[str, Any]:
+def rescaled(config: Config, streams: Streams, number: int) -> dict[str, Any]:
     """Relax one problem with norms that are wrong by a factor; list and compare minimisers."""
     sample = problem(config, streams, number)
     init = starts(config, streams, number, sample)

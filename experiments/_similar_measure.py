@@ -24,19 +24,25 @@ if TYPE_CHECKING:
 MODES = ("drawn", "retrieved")
 
 
-def measure(config: Config, streams: Streams, progress: Any, cached: Any) -> Outcome:
+def measure(config: Config, streams: Streams, swept: Any) -> Outcome:
     """Return the table in long form, and the intersection of every net and probe as arrays."""
     rows: list[dict[str, Any]] = []
     arrays: dict[str, np.ndarray] = {}
     loads = [(load, name) for load in (1, config.n_stored) for name in config.activations]
-    for load, name in progress(loads, "overlaps"):
-        part = cached(f"overlaps-{load}-{name}", overlap_part, config, streams, load, name)
+    tasks: dict[str, tuple[Any, ...]] = {
+        f"overlaps-{load}-{name}": (overlap_part, config, streams, load, name)
+        for load, name in loads
+    }
+    for (load, name), part in zip(loads, swept(tasks, "overlaps").values()):
         arrays |= {f"{key}-{load}-{name}": values for key, values in part.items()}
         rows += overlap_rows(config, load, name, part)
     runs = [(data, name, sigmoid) for data in ("random", "digits") for name, sigmoid in
             _sigmoids(config, data)]  # fmt: skip
-    for data, name, sigmoid in progress(runs, "preservation"):
-        part = cached(f"{data}-{name}", preservation_part, config, streams, data, sigmoid)
+    tasks = {
+        f"{data}-{name}": (preservation_part, config, streams, data, sigmoid)
+        for data, name, sigmoid in runs
+    }
+    for (data, name, _), part in zip(runs, swept(tasks, "preservation").values()):
         arrays |= {f"{key}-{data}-{name}": values for key, values in part.items()}
         rows += [
             _row(data, name, mode, config.n_stored if data == "random" else config.n_digits,

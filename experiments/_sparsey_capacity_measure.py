@@ -54,17 +54,21 @@ def size_of(config: Config, series: str, scale: float) -> Size:
     )  # fmt: skip
 
 
-def measure(config: Config, streams: Streams, progress: Any, cached: Any) -> Outcome:
+def measure(config: Config, streams: Streams, swept: Any) -> Outcome:
     """Return a row for each search."""
     parts = [
         (task, series, rule, scale)
         for task in TASKS for series in config.series for rule in config.rules
         for scale in config.sizes
     ]  # fmt: skip
+    tasks = {
+        f"{task}-{series}-{rule}-{scale:g}": (
+            search_part, config, streams, task, series, rule, scale
+        )
+        for task, series, rule, scale in parts
+    }  # fmt: skip
     rows = []
-    for task, series, rule, scale in progress(parts, "sizes"):
-        name = f"{task}-{series}-{rule}-{scale:g}"
-        found = cached(name, search_part, config, streams, task, series, rule, scale)
+    for (task, series, rule, scale), found in zip(parts, swept(tasks, "sizes").values()):
         size = size_of(config, series, scale)
         n_frames = config.n_frames if task == "sequences" else 1
         for search, n in enumerate(found["capacity"].tolist()):

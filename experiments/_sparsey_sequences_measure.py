@@ -28,13 +28,16 @@ MODES = (
 QUANTITIES = ("winners", "exact", "pixels")
 
 
-def measure(config: Config, streams: Streams, progress: Any, cached: Any) -> Outcome:
+def measure(config: Config, streams: Streams, cached: Any, swept: Any) -> Outcome:
     """Return the table in long form, and winners frame by frame of random sequences."""
     rows: list[dict[str, Any]] = []
     arrays: dict[str, np.ndarray] = {}
     parts = [(data, rule, load) for data in DATA for rule in config.rules for load in config.loads]
-    for data, rule, load in progress(parts, "sequences"):
-        part = cached(f"{data}-{rule}-{load}", recall_part, config, streams, data, rule, load)
+    tasks = {
+        f"{data}-{rule}-{load}": (recall_part, config, streams, data, rule, load)
+        for data, rule, load in parts
+    }
+    for (data, rule, load), part in zip(parts, swept(tasks, "sequences").values()):
         if data == "random":  # net by net at the load at which frames are compared
             arrays |= {
                 f"{name}-{rule}-{load}": np.asarray(

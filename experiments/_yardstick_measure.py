@@ -68,24 +68,30 @@ def runs(config: Config) -> list[tuple[str, str, float, int]]:
     ]
 
 
-def measure(config: Config, streams: Streams, progress: Any, cached: Any) -> Outcome:
+def measure(config: Config, streams: Streams, swept: Any) -> Outcome:
     """Return the table in long form, and the likeness of geometries as arrays."""
     rows: list[dict[str, Any]] = []
     codes: dict[tuple[str, int], dict[str, SparseCode]] = {}
     draws = [(block, repeat) for block in config.blocks for repeat in range(config.n_repeats)]
     seen = {draw: stimuli(config, draw[0], streams, draw[1]) for draw in draws}
-    atoms = {
-        draw: cached(f"atoms-{draw[0]}-{draw[1]}", _atoms, config, seen[draw], streams, *draw)
-        for draw in progress(draws, "dictionaries")
-    }
-    for block, name, density, repeat in progress(runs(config), "systems"):
-        draw = block, repeat
-        label = name if np.isnan(density) else f"{name}, {density:.0%}"
-        key = re.sub(r"[^\w.-]+", "-", f"{block}-{label}-{repeat}")
-        part = cached(
-            key, one, config, streams, block, name, density, repeat, seen[draw],
-            atoms[draw]["atoms"],
-        )  # fmt: skip
+    learned = swept(
+        {
+            f"atoms-{block}-{repeat}": (_atoms, config, seen[block, repeat], streams, block, repeat)
+            for block, repeat in draws
+        },
+        "dictionaries",
+    )
+    tasks = {
+        _key(*run): (
+            one, config, streams, *run, seen[run[0], run[3]],
+            learned[f"atoms-{run[0]}-{run[3]}"]["atoms"],
+        )
+        for run in runs(config)
+    }  # fmt: skip
+    found = swept(tasks, "systems")
+    for block, name, density, repeat in runs(config):
+        draw, label = (block, repeat), _label(name, density)
+        part = found[_key(block, name, density, repeat)]
         code = SparseCode(part["indptr"], part["indices"], part["values"], (int(part["n_units"]),))
         codes.setdefault(draw, {})[label] = code
         rows += [
@@ -98,6 +104,14 @@ def measure(config: Config, streams: Streams, progress: Any, cached: Any) -> Out
         found = [_likeness(codes[block, repeat]) for repeat in range(config.n_repeats)]
         arrays[f"cka-{block}"] = np.stack(found).astype(np.float32)
     return Outcome({name: [row[name] for row in rows] for name in rows[0]}, arrays)
+
+
+def _label(name: str, density: float) -> str:
+    return name if np.isnan(density) else f"{name}, {density:.0%}"
+
+
+def _key(block: str, name: str, density: float, repeat: int) -> str:
+    return re.sub(r"[^\w.-]+", "-", f"{block}-{_label(name, density)}-{repeat}")
 
 
 def _atoms(

@@ -73,19 +73,21 @@ class Config:
     ),
     requires=("torch",),
 )  # fmt: skip
-def amortisation_gap(config: Config, streams: Streams, progress: Any, cached: Any) -> Outcome:
+def amortisation_gap(config: Config, streams: Streams, swept: Any) -> Outcome:
     """Train every autoencoder, and code the test samples anew with every solver."""
-    inputs = {
-        (block, seed): cached(f"inputs-{block}-{seed}", parts.inputs, config, streams, block, seed)
+    draws = {
+        f"inputs-{block}-{seed}": (parts.inputs, config, streams, block, seed)
         for block in config.blocks
         for seed in range(config.n_seeds)
     }
-    values = [
-        cached(
-            f"{block}-{name}-{seed}", parts.one_gap, config, inputs[block, seed], block, name, seed
-        )["values"]
-        for block, name, seed in progress(parts.runs(config), "autoencoders")
-    ]
+    inputs = swept(draws, "inputs")
+    tasks = {
+        f"{block}-{name}-{seed}": (
+            parts.one_gap, config, inputs[f"inputs-{block}-{seed}"], block, name, seed
+        )
+        for block, name, seed in parts.runs(config)
+    }  # fmt: skip
+    values = [part["values"] for part in swept(tasks, "autoencoders").values()]
     shape = (len(config.blocks), len(config.architectures), config.n_seeds)
     arrays = {"values": np.reshape(values, (*shape, len(parts.METHODS), len(parts.MEASURES)))}
     return Outcome(parts.table(config, arrays["values"]), arrays)

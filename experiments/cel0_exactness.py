@@ -16,8 +16,8 @@ from experiments._cel0_measure import (
     listed_rows,
     one_atom,
     penalty_rows,
+    rescaled,
     scale_rows,
-    swept,
     tie_rows,
 )
 from experiments._framework import Claim, Outcome, Record, experiment
@@ -83,16 +83,12 @@ class Config:
     ),
     headline=True,
 )  # fmt: skip
-def cel0_exactness(config: Config, streams: Streams, progress: Any, cached: Any) -> Outcome:
+def cel0_exactness(config: Config, streams: Streams, swept: Any) -> Outcome:
     """List, descend, sweep; then the sentences that are algebra."""
-    problems = [
-        cached(f"listed-{number}", listed, config, streams, number)
-        for number in progress(range(config.n_problems), "problems")
-    ]
-    sweeps = [
-        cached(f"swept-{number}", swept, config, streams, number)
-        for number in progress(range(config.n_swept), "wrong norms")
-    ]
+    listed_tasks = {f"listed-{n}": (listed, config, streams, n) for n in range(config.n_problems)}
+    problems = list(swept(listed_tasks, "problems").values())
+    rescaled_tasks = {f"swept-{n}": (rescaled, config, streams, n) for n in range(config.n_swept)}
+    sweeps = list(swept(rescaled_tasks, "wrong norms").values())
     arrays = {name: np.stack([one[name] for one in problems]) for name in problems[0]}
     arrays |= {f"swept_{name}": np.stack([one[name] for one in sweeps]) for name in sweeps[0]}
     arrays["swept_one_atom"] = np.array([one_atom(factor) for factor in config.norm_factors])

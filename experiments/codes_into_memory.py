@@ -63,13 +63,14 @@ class Config:
     ),
     quick=dict(n_batches=150, loads=(100, 200, 400, 800, 1600), n_cues=150, n_repeats=3),
 )
-def codes_into_memory(config: Config, streams: Streams, progress: Any, cached: Any) -> Outcome:
+def codes_into_memory(config: Config, streams: Streams, cached: Any, swept: Any) -> Outcome:
     """Code patches, then store and recall them in every memory."""
     atoms = cached("dictionary", parts.learn_atoms, config, streams)["atoms"]
-    repeats = [
-        cached(f"repeat-{repeat}", parts.one_repeat, config, streams, atoms, repeat)
-        for repeat in progress(range(config.n_repeats), "repeats")
-    ]
+    tasks = {
+        f"repeat-{repeat}": (parts.one_repeat, config, streams, atoms, repeat)
+        for repeat in range(config.n_repeats)
+    }
+    repeats = list(swept(tasks, "repeats").values())
     rows = [row for i, found in enumerate(repeats) for row in parts.rows(config, i, found)]
     arrays = {name: np.stack([found[name] for found in repeats]) for name in parts.ARRAYS}
     return Outcome(dict(zip(parts.COLUMNS, zip(*rows))), arrays)

@@ -65,22 +65,20 @@ class Config:
     ),
     requires=("torch",),
 )  # fmt: skip
-def crate_layers(config: Config, streams: Streams, progress: Any, cached: Any) -> Outcome:
+def crate_layers(config: Config, streams: Streams, cached: Any, swept: Any) -> Outcome:
     """Train, and measure every layer before and after."""
-    runs = [
-        (rate, seed, f"rate-{place}-seed-{seed}")
+    tasks = {
+        f"rate-{place}-seed-{seed}": (parts.one_network, config, streams, seed, rate)
         for place, rate in enumerate(config.learning_rates)
         for seed in range(config.n_seeds)
-    ]
-    found = [
-        cached(key, parts.one_network, config, streams, seed, rate)
-        for rate, seed, key in progress(runs, "networks")
-    ]
+    }
+    found = list(swept(tasks, "networks").values())
     sizes = cached("sizes", parts.parameter_counts)
     accuracy = np.array([one["accuracy"] for one in found])
     shape = (len(config.learning_rates), config.n_seeds, 2)
     arrays = {"accuracy": accuracy.reshape(shape), "parameters": sizes["parameters"]}
-    return Outcome(parts.table(config, [run[:2] for run in runs], found), arrays)
+    runs = [(rate, seed) for rate in config.learning_rates for seed in range(config.n_seeds)]
+    return Outcome(parts.table(config, runs, found), arrays)
 
 
 @crate_layers.claims

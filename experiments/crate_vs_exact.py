@@ -68,12 +68,12 @@ class Config:
     ),
     requires=("torch",),
 )  # fmt: skip
-def crate_vs_exact(config: Config, streams: Streams, progress: Any, cached: Any) -> Outcome:
+def crate_vs_exact(config: Config, streams: Streams, swept: Any) -> Outcome:
     """Train, and code the inputs of every block before and after."""
-    found = [
-        cached(f"seed-{seed}", parts.one_network, config, streams, seed)
-        for seed in progress(range(config.n_seeds), "networks")
-    ]
+    tasks = {
+        f"seed-{seed}": (parts.one_network, config, streams, seed) for seed in range(config.n_seeds)
+    }
+    found = list(swept(tasks, "networks").values())
     arrays = {
         name: np.stack([one[name] for one in found])
         for name in ("accuracy", "layers", "within", "needed")

@@ -63,14 +63,12 @@ class Config:
     ),
     quick=dict(n_trials=2_000_000, n_trials_more=500_000),
 )  # fmt: skip
-def dendrite_false_positives(
-    config: Config, streams: Streams, progress: Any, cached: Any
-) -> Outcome:
+def dendrite_false_positives(config: Config, streams: Streams, swept: Any) -> Outcome:
     """Count each point, then add the curves."""
-    rows = []
-    for key, setting in progress(parts.settings(config).items(), "points"):
-        counts = cached(key, parts.counted, setting, streams(key))["counts"]
-        rows += parts.rows(setting, counts)
+    settings = parts.settings(config)
+    tasks = {key: (parts.counted, setting, streams(key)) for key, setting in settings.items()}
+    found = swept(tasks, "points")
+    rows = [row for key in settings for row in parts.rows(settings[key], found[key]["counts"])]
     return Outcome(dict(zip(COLUMNS, map(list, zip(*rows)))), parts.curves(config))
 
 

@@ -65,12 +65,16 @@ class Config:
     ),
     quick=dict(n_trials=1_000_000, n_patterns=10_000),
 )  # fmt: skip
-def dendrite_noise(config: Config, streams: Streams, progress: Any, cached: Any) -> Outcome:
+def dendrite_noise(config: Config, streams: Streams, cached: Any, swept: Any) -> Outcome:
     """Count each point, then let a bank learn; then add the curves."""
-    rows = []
-    for key, setting in progress(parts.settings(config).items(), "points"):
-        counts = cached(key, parts.counted, setting, streams(key))["counts"]
-        rows += parts.rows(setting, counts, config.thresholds)
+    settings = parts.settings(config)
+    tasks = {key: (parts.counted, setting, streams(key)) for key, setting in settings.items()}
+    found = swept(tasks, "points")
+    rows = [
+        row
+        for key, setting in settings.items()
+        for row in parts.rows(setting, found[key]["counts"], config.thresholds)
+    ]
     counts = cached("bank", parts.bank_counts, config, streams.spawn("bank"))["counts"]
     rows += parts.bank_rows(counts)
     return Outcome(dict(zip(COLUMNS, map(list, zip(*rows)))), parts.curves(config))

@@ -107,27 +107,38 @@ class Config:
     ),
     headline=True,
 )  # fmt: skip
-def kernel_heterogeneity(config: Config, streams: Streams, progress: Any, cached: Any) -> Outcome:
+def kernel_heterogeneity(config: Config, streams: Streams, swept: Any) -> Outcome:
     """Learn the dictionaries, then code crop by crop in every setting."""
     images, photographs = crops(config, streams)
-    learned = {
-        (name, seed): cached(f"learn-{name}-{seed}", learn, config, streams, start, seed)
-        for name, start in LEARNED.items()
-        for seed in range(config.n_learning_seeds)
-    }
+    seeds = range(config.n_learning_seeds)
+    found = swept(
+        {
+            f"learn-{name}-{seed}": (learn, config, streams, start, seed)
+            for name, start in LEARNED.items()
+            for seed in seeds
+        },
+        "dictionaries",
+    )
+    learned = {(name, n): found[f"learn-{name}-{n}"] for name in LEARNED for n in seeds}
     control = noise(streams, 0)
+    tasks = list(settings(config))
+    measured = swept(
+        {
+            task.key: (
+                measure, config, images[task.crop], _bank(task, learned, control), task.setting
+            )
+            for task in tasks
+        },
+        "codes",
+    )  # fmt: skip
     names = ("setting", "dictionary", "seed", "crop", "photograph", "alpha", "norm", *COLUMNS)
     columns: dict[str, list[Any]] = {name: [] for name in names}
     sums: dict[str, Any] = {}
     arrays: dict[str, np.ndarray] = {"example": images[0].astype(np.float16)}
     pruned = []
-    for task in progress(list(settings(config)), "codes"):
+    for task in tasks:
         setting, name, seed, crop = task
-        if name in FIXED:
-            bank = fixed_bank(name, setting.normalize)
-        else:
-            bank = control if name == CONTROL else learned[name, seed]["atoms"]
-        part = cached(task.key, measure, config, images[crop], bank, setting)
+        part = measured[task.key]
         row = (
             setting.name, name, seed, crop, photographs[crop], setting.alpha,
             setting.normalize if name in FIXED else "unit", *part["row"],
@@ -144,16 +155,23 @@ def kernel_heterogeneity(config: Config, streams: Streams, progress: Any, cached
     arrays |= sums
     fitted = np.sort(streams("fits").permutation(144)[: config.n_fits])
     arrays["pruned"] = np.array(pruned, np.float32)  # rows of the table, cutoffs, two columns
+    refits = {
+        f"refit-{name}-{seed}": (refit, part["atoms"], fitted)
+        for (name, seed), part in learned.items()
+    }
+    arrays |= {key: part["refit"] for key, part in swept(refits, "fits").items()}
     for name in LEARNED:
         arrays[f"atoms-{name}"] = learned[name, 0]["atoms"].astype(np.float16)
-        arrays[f"course-{name}"] = np.stack(
-            [learned[name, seed]["course"] for seed in range(config.n_learning_seeds)]
-        )
-        for seed in range(config.n_learning_seeds):
-            part = cached(f"refit-{name}-{seed}", refit, learned[name, seed]["atoms"], fitted)
-            arrays[f"refit-{name}-{seed}"] = part["refit"]
+        arrays[f"course-{name}"] = np.stack([learned[name, seed]["course"] for seed in seeds])
     columns["n_iter"] = [int(n) for n in columns["n_iter"]]
     return Outcome(columns, arrays)
+
+
+def _bank(task: Any, learned: dict[tuple[str, int], Any], control: np.ndarray) -> np.ndarray:
+    """Return the kernels that a task codes with."""
+    if task.dictionary in FIXED:
+        return fixed_bank(task.dictionary, task.setting.normalize)
+    return control if task.dictionary == CONTROL else learned[task.dictionary, task.seed]["atoms"]
 
 
 @kernel_heterogeneity.claims

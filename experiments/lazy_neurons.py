@@ -82,15 +82,16 @@ class Config:
     ),
     requires=("torch",),
 )  # fmt: skip
-def lazy_neurons(config: Config, streams: Streams, progress: Any, cached: Any) -> Outcome:
+def lazy_neurons(config: Config, streams: Streams, cached: Any, swept: Any) -> Outcome:
     """Train every setting, and measure it before, at every epoch and after."""
     theory = cached("theory", parts.gradients, config, streams)
     settings = parts.settings(config)
     runs = [(setting, seed) for setting in settings for seed in range(config.n_seeds)]
-    found = [
-        cached(f"{setting.key}-seed-{seed}", parts.one_network, config, streams, setting, seed)
-        for setting, seed in progress(runs, "networks")
-    ]
+    tasks = {
+        f"{setting.key}-seed-{seed}": (parts.one_network, config, streams, setting, seed)
+        for setting, seed in runs
+    }
+    found = list(swept(tasks, "networks").values())
     course = np.array([one["course"] for one in found])
     base = parts.base(config, "vit")
     firing = [one["firing"] for (setting, _), one in zip(runs, found) if setting == base]

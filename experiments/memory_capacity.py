@@ -73,14 +73,13 @@ class Config:
     ),
     headline=True,
 )  # fmt: skip
-def memory_capacity(config: Config, streams: Streams, progress: Any, cached: Any) -> Outcome:
+def memory_capacity(config: Config, streams: Streams, swept: Any) -> Outcome:
     """Fill and recall, then compare with theory."""
-    tasks = parts.tasks(config)
-    found = {
-        key: cached(key, work, config, streams, *arguments)
-        for key, (work, *arguments) in progress(tasks.items(), "parts")
+    tasks = {
+        key: (work, config, streams, *arguments)
+        for key, (work, *arguments) in parts.tasks(config).items()
     }
-    table, arrays = parts.gather(config, found)
+    table, arrays = parts.gather(config, swept(tasks))
     return Outcome(table, {name: np.asarray(array) for name, array in arrays.items()})
 
 

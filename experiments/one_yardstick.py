@@ -78,9 +78,9 @@ class Config:
     ),
     headline=True,
 )  # fmt: skip
-def one_yardstick(config: Config, streams: Streams, progress: Any, cached: Any) -> Outcome:
+def one_yardstick(config: Config, streams: Streams, swept: Any) -> Outcome:
     """Let every system learn and code, and measure the codes."""
-    return parts.measure(config, streams, progress, cached)
+    return parts.measure(config, streams, swept)
 
 
 @one_yardstick.claims

@@ -64,12 +64,10 @@ class Config:
     quick=dict(n_seeds=3, n_steps=1_500, n_train=100_000, n_test=5_000),
     requires=("torch",),
 )  # fmt: skip
-def sae_hierarchy(config: Config, streams: Streams, progress: Any, cached: Any) -> Outcome:
+def sae_hierarchy(config: Config, streams: Streams, swept: Any) -> Outcome:
     """Train every autoencoder on every seed's hierarchy and score its latents."""
-    found = [
-        cached(f"seed-{seed}", parts.one_seed, config, seed)
-        for seed in progress(range(config.n_seeds), "seeds")
-    ]
+    tasks = {f"seed-{seed}": (parts.one_seed, config, seed) for seed in range(config.n_seeds)}
+    found = list(swept(tasks, "seeds").values())
     arrays = {name: np.stack([one[name] for one in found]) for name in found[0]}
     return Outcome(parts.table(config, arrays["scores"]), arrays)
 

@@ -52,12 +52,10 @@ class Config:
     smoke=dict(sizes=(250, 500), n_inputs=20, n_segments=50, n_draws=2_000),
     quick=dict(n_inputs=400, n_draws=200_000),
 )
-def scalar_sdr(config: Config, streams: Streams, progress: Any, cached: Any) -> Outcome:
+def scalar_sdr(config: Config, streams: Streams, swept: Any) -> Outcome:
     """Simulate and calculate every point."""
-    parts = [
-        cached(point.key, point_row, config, streams, point)
-        for point in progress(points(config), "points")
-    ]
+    tasks = {point.key: (point_row, config, streams, point) for point in points(config)}
+    parts = list(swept(tasks, "points").values())
     return Outcome({name: [part[name].item() for part in parts] for name in parts[0]})
 
 

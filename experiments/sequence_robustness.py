@@ -80,12 +80,13 @@ class Config:
         deaths=(0.0, 0.2, 0.4, 0.6, 0.75), noises=(0.0, 0.2, 0.4, 0.5, 0.6, 0.65, 0.8),
     ),
 )  # fmt: skip
-def sequence_robustness(config: Config, streams: Streams, progress: Any, cached: Any) -> Outcome:
+def sequence_robustness(config: Config, streams: Streams, swept: Any) -> Outcome:
     """Teach networks, then swap, kill and disturb; then one sequence against theory."""
-    networks = [
-        cached(f"network-{number}", one_network, config, streams, number)
-        for number in progress(range(config.n_networks), "networks")
-    ]
+    tasks = {
+        f"network-{number}": (one_network, config, streams, number)
+        for number in range(config.n_networks)
+    }
+    networks = list(swept(tasks, "networks").values())
     raw = {name: np.stack([one[name] for one in networks]) for name in networks[0]}
     arrays = {
         "course": np.stack([averaged(raw[name], config.stretch) for name in NETWORKS]),
@@ -109,13 +110,14 @@ def sequence_robustness(config: Config, streams: Streams, progress: Any, cached:
             found.std(axis=0, ddof=1) / np.sqrt(config.n_networks),
         )
     ]
-    rows += [_single_row(config, threshold, cached, streams) for threshold in config.thetas]
+    thresholds = {f"single-{n}": (one_sequence, config, streams, n) for n in config.thetas}
+    singles = swept(thresholds, "thresholds").values()
+    rows += [_single_row(config, n, part["shares"]) for n, part in zip(config.thetas, singles)]
     return Outcome(dict(zip(COLUMNS, zip(*rows))), arrays)
 
 
-def _single_row(config: Config, threshold: int, cached: Any, streams: Streams) -> tuple:
+def _single_row(config: Config, threshold: int, shares: np.ndarray) -> tuple:
     """Return what one sequence gives, and what the hypergeometric law predicts."""
-    shares = cached(f"single-{threshold}", one_sequence, config, streams, threshold)["shares"]
     kept = config.n_active - config.n_active // 2
     law = hypergeom(config.n_active, config.n_synapses, kept)
     error = shares.std(ddof=1) / np.sqrt(shares.size)

@@ -66,11 +66,9 @@ class Config:
     ),
     quick=dict(n_nets=300, n_families=20, n_digit_nets=20),
 )  # fmt: skip
-def similar_inputs_similar_codes(
-    config: Config, streams: Streams, progress: Any, cached: Any
-) -> Outcome:
+def similar_inputs_similar_codes(config: Config, streams: Streams, swept: Any) -> Outcome:
     """Meet macs with probes: one stored pattern and its neighbours, families, digits."""
-    return measure(config, streams, progress, cached)
+    return measure(config, streams, swept)
 
 
 @similar_inputs_similar_codes.claims

@@ -91,7 +91,7 @@ class Config:
     quick=dict(n_train=160, n_test=80, n_steps=40, n_seeds=3, n_epochs=20, width=8),
     requires=("torch",),
 )  # fmt: skip
-def sparse_images_classify(config: Config, streams: Streams, progress: Any, cached: Any) -> Outcome:
+def sparse_images_classify(config: Config, streams: Streams, cached: Any, swept: Any) -> Outcome:
     """Classify pixels, then the maps of each dictionary."""
     pictures = load(config, streams)
     names = (
@@ -115,11 +115,18 @@ def sparse_images_classify(config: Config, streams: Streams, progress: Any, cach
     arrays: dict[str, np.ndarray] = {}
     part = cached("pixels", evaluate_pixels, config, streams, pictures)
     note(PIXELS, [(PIXELS, CUTOFFS[0])], part)
-    for number, name in enumerate(progress(DICTIONARIES, "dictionaries")):
-        atoms = cached(f"kernels-{number}", kernels, config, streams, name, pictures)["atoms"]
-        part = cached(f"accuracy-{number}", evaluate, config, streams, pictures, atoms)
+    tasks: dict[str, tuple[Any, ...]] = {
+        f"kernels-{number}": (kernels, config, streams, name, pictures)
+        for number, name in enumerate(DICTIONARIES)
+    }
+    atoms = [part["atoms"] for part in swept(tasks, "dictionaries").values()]
+    tasks = {
+        f"accuracy-{number}": (evaluate, config, streams, pictures, found)
+        for number, found in enumerate(atoms)
+    }
+    for number, (name, part) in enumerate(zip(DICTIONARIES, swept(tasks, "codes").values())):
         note(name, INPUTS, part)
-        arrays[f"atoms-{number}"] = atoms.astype(np.float16)
+        arrays[f"atoms-{number}"] = atoms[number].astype(np.float16)
         arrays[f"coding-{number}"], arrays[f"removed-{number}"] = part["coding"], part["removed"]
     return Outcome(columns, arrays)
 

@@ -66,9 +66,9 @@ class Config:
         sizes=(0.5, 0.75, 1.0, 1.5, 2.0), series=("all",), n_searches=4, n_trials=3, n_cues=100
     ),
 )
-def sparsey_capacity(config: Config, streams: Streams, progress: Any, cached: Any) -> Outcome:
+def sparsey_capacity(config: Config, streams: Streams, swept: Any) -> Outcome:
     """Search the capacity of every size."""
-    return measure(config, streams, progress, cached)
+    return measure(config, streams, swept)
 
 
 @sparsey_capacity.claims

@@ -79,12 +79,13 @@ class Config:
         n_per_class=80, n_repeats=3, crop=0,
     ),
 )  # fmt: skip
-def sparsey_mnist(config: Config, streams: Streams, progress: Any, cached: Any) -> Outcome:
+def sparsey_mnist(config: Config, streams: Streams, swept: Any) -> Outcome:
     """Learn digits in one presentation each, and recognise others."""
-    repeats = [
-        cached(f"repeat-{repeat}", parts.one_repeat, config, streams, repeat)
-        for repeat in progress(range(config.n_repeats), "repeats")
-    ]
+    tasks = {
+        f"repeat-{repeat}": (parts.one_repeat, config, streams, repeat)
+        for repeat in range(config.n_repeats)
+    }
+    repeats = list(swept(tasks, "repeats").values())
     arrays = {
         name: np.stack([one[key] for one in repeats])
         for name, key in (("confusion", "confusion"), (parts.TIMES, "seconds"))

@@ -57,9 +57,9 @@ class Config:
     smoke=dict(loads=(2, 8), low_load=2, n_nets=3, n_edges=20, n_demonstrations=10),
     quick=dict(loads=(1, 2, 4, 6, 8, 10, 12, 16), n_nets=25, n_edges=200, n_demonstrations=300),
 )
-def sparsey_sequences(config: Config, streams: Streams, progress: Any, cached: Any) -> Outcome:
+def sparsey_sequences(config: Config, streams: Streams, cached: Any, swept: Any) -> Outcome:
     """Store sequences, and recall them from every kind of cue."""
-    return measure(config, streams, progress, cached)
+    return measure(config, streams, cached, swept)
 
 
 @sparsey_sequences.claims

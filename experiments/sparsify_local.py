@@ -55,12 +55,12 @@ class Config:
     quick=dict(n_texts=32, n_tokens=96, n_grid=6),
     requires=("torch",),
 )  # fmt: skip
-def sparsify_local(config: Config, streams: Streams, progress: Any, cached: Any) -> Outcome:
+def sparsify_local(config: Config, streams: Streams, swept: Any) -> Outcome:
     """Record every feed-forward block, calibrate every rule on half of the texts, judge on half."""
     models = ["untrained", *(["local"] if config.folder else [])]
     arrays: dict[str, Any] = {}
-    for name in progress(models, "models"):
-        found = cached(name, parts.one_model, config, streams, name)
+    tasks = {name: (parts.one_model, config, streams, name) for name in models}
+    for name, found in swept(tasks, "models").items():
         arrays |= {f"{name} {key}": value for key, value in found.items()}
     return Outcome(parts.table(config, arrays), arrays)
 

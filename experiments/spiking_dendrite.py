@@ -103,20 +103,28 @@ class Config:
     headline=True,
     requires=("brian2",),
 )  # fmt: skip
-def spiking_dendrite(config: Config, streams: Streams, progress: Any, cached: Any) -> Outcome:
+def spiking_dendrite(config: Config, streams: Streams, cached: Any, swept: Any) -> Outcome:
     """Record voltages, measure curves, then rates: where the theory holds and beyond."""
     arrays = cached("voltages", voltages, config, streams)
     arrays |= cached("soma", soma_answers, streams)
     arrays["variants"] = cached("variants", variants, streams)["theta"]
-    abstract = {
-        one: cached(f"abstract-{one.key}", abstract_rates, config, streams, one)["n_at_least"]
-        for one in progress(questions(config), "sets")
+    asked = questions(config)
+    tasks: dict[str, tuple[Any, ...]] = {
+        f"abstract-{one.key}": (abstract_rates, config, streams, one) for one in asked
     }
+    rates = swept(tasks, "sets")
+    abstract = {one: rates[f"abstract-{one.key}"]["n_at_least"] for one in asked}
+    tasks = {
+        f"{name}-{number}": (spiking, config, streams, name, together)
+        for name in MODELS
+        for number, together in enumerate(groups(config))
+    }
+    cells = swept(tasks, "cells")
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     for name in MODELS:
         theta = 0
-        for number, together in enumerate(progress(groups(config), name)):
-            found = cached(f"{name}-{number}", spiking, config, streams, name, together)
+        for number, together in enumerate(groups(config)):
+            found = cells[f"{name}-{number}"]
             arrays |= {f"{key}-{name}": found[key] for key in found if not key.startswith("rates")}
             for setting in together:
                 key = f"{setting.part}-{setting.key}"

@@ -80,7 +80,7 @@ class Config:
     ),
     requires=("torch",),
 )  # fmt: skip
-def top_k_transformer(config: Config, streams: Streams, progress: Any, cached: Any) -> Outcome:
+def top_k_transformer(config: Config, streams: Streams, cached: Any, swept: Any) -> Outcome:
     """Train every k at every label noise, and test each."""
     runs = [
         (share, k, seed)
@@ -88,11 +88,11 @@ def top_k_transformer(config: Config, streams: Streams, progress: Any, cached: A
         for k in config.ks
         for seed in range(config.n_seeds)
     ]
-    found = [
-        cached(f"noise-{share:g}-k-{k}-seed-{seed}", parts.one_network, config, streams, share, k,
-               seed)
-        for share, k, seed in progress(runs, "networks")
-    ]  # fmt: skip
+    tasks = {
+        f"noise-{share:g}-k-{k}-seed-{seed}": (parts.one_network, config, streams, share, k, seed)
+        for share, k, seed in runs
+    }
+    found = list(swept(tasks, "networks").values())
     arrays = {
         "same": cached("same", parts.same_as_dense, config, streams)["difference"],
         "severities": np.array(

@@ -43,14 +43,17 @@ class Config:
     smoke=dict(n_patterns=(1, 5), n_united=(20, 60), n_stored=(5, 20), n_trials=2000),
     quick=dict(n_trials=100_000),
 )  # fmt: skip
-def union_property(config: Config, streams: Streams, progress: Any, cached: Any) -> Outcome:
+def union_property(config: Config, streams: Streams, swept: Any) -> Outcome:
     """Count each point, then add sizes and curves."""
-    rows, sizes = [], []
-    for key, setting in progress(parts.settings(config).items(), "points"):
-        found = cached(key, parts.counted, setting, streams(key))
-        rows += parts.rows(setting, found["counts"])
-        if setting["part"] == "7A":
-            sizes.append([setting["n_synapses"], setting["n_patterns"], *found["size"]])
+    settings = parts.settings(config)
+    tasks = {key: (parts.counted, setting, streams(key)) for key, setting in settings.items()}
+    found = swept(tasks, "points")
+    rows = [row for key in settings for row in parts.rows(settings[key], found[key]["counts"])]
+    sizes = [
+        [setting["n_synapses"], setting["n_patterns"], *found[key]["size"]]
+        for key, setting in settings.items()
+        if setting["part"] == "7A"
+    ]
     arrays = {"sizes": sizes, **parts.curves(config)}
     return Outcome(dict(zip(COLUMNS, map(list, zip(*rows)))), arrays)
 

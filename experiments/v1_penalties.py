@@ -18,6 +18,8 @@ PENALTIES = ("l1", "half", "l0", "cel0")
 #: Atoms of each of the smallest dictionaries that a record keeps: enough for the figure, and small
 #: enough for the docs.
 KEPT = 36
+#: Other ways to the l0 curves, and how their parts are called.
+SLUGS = {"step 1/L": "step", "lca": "lca"}
 #: Batches whose course a record keeps as one mean.
 TOGETHER = 50
 
@@ -93,7 +95,7 @@ class Config:
     ),
     headline=True,
 )  # fmt: skip
-def v1_penalties(config: Config, streams: Streams, progress: Any, cached: Any) -> Outcome:
+def v1_penalties(config: Config, streams: Streams, swept: Any) -> Outcome:
     """Learn with every penalty at every size, then sweep alpha under each protocol."""
     columns: dict[str, list[Any]] = {
         name: []
@@ -115,38 +117,63 @@ def v1_penalties(config: Config, streams: Streams, progress: Any, cached: Any) -
         if learned == config.learned_from[0] or n_atoms <= config.largest_audit
         for name in config.penalties
     ]
-    for learned, name, n_atoms, n_batches in progress(tasks, "dictionaries"):
-        key = f"{learned}-{name}-{n_atoms}"
-        run = cached(f"learn-{key}", learn, config, streams, learned, name, n_atoms, n_batches)
+    keys = [f"{learned}-{name}-{n_atoms}" for learned, name, n_atoms, _ in tasks]
+    runs = swept(
+        {f"learn-{key}": (learn, config, streams, *task) for key, task in zip(keys, tasks)},
+        "dictionaries",
+    )
+    sweeps: dict[str, tuple[Any, ...]] = {}
+    for key, (learned, name, n_atoms, _) in zip(keys, tasks):
+        atoms = runs[f"learn-{key}"]["atoms"]
+        protocols = {"published": "published", "certified": "certified"}
+        if name == "l0" and n_atoms <= config.largest_audit:
+            protocols |= SLUGS
+        for protocol, slug in protocols.items():
+            sweeps[f"sweep-{key}-{slug}"] = (sweep, config, streams, protocol, name, atoms)
+        if name == "cel0" and n_atoms == config.n_atoms[0] and learned == config.learned_from[0]:
+            sweeps["hysteresis"] = (hysteresis, config, streams, atoms)
+    curves = swept(sweeps, "curves")
+    shapes = swept(
+        {
+            f"describe-{key}": (
+                describe, config, streams, name, runs[f"learn-{key}"]["atoms"],
+                curves[f"sweep-{key}-certified"],
+            )
+            for key, (_, name, _, _) in zip(keys, tasks)
+        },
+        "receptive fields",
+    )  # fmt: skip
+    for key, (learned, name, n_atoms, _) in zip(keys, tasks):
+        run = runs[f"learn-{key}"]
         atoms = run["atoms"]
         arrays[f"history-{key}"] = averaged(run["history"])
         arrays[f"alpha-{key}"] = run["alpha"]
         for protocol in ("published", "certified"):
-            part = cached(f"sweep-{key}-{protocol}", sweep, config, streams, protocol, name, atoms)
+            part = curves[f"sweep-{key}-{protocol}"]
             note(name, n_atoms, learned, protocol, part, part["mse"])
         if name == "l1":
             note(name, n_atoms, learned, "debiased", part, part["debiased"])
         if n_atoms == config.n_atoms[0]:
             busiest = np.argsort(-part["usage"], kind="stable")[:KEPT]
             arrays[f"atoms-{key}"] = atoms[busiest]
-        shape = cached(f"describe-{key}", describe, config, streams, name, atoms, part)
+        shape = shapes[f"describe-{key}"]
         arrays |= {f"{column}-{key}": values.astype(np.float16) for column, values in shape.items()}
         if name == "l0" and n_atoms <= config.largest_audit:
-            for protocol, slug in (("step 1/L", "step"), ("lca", "lca")):
-                part = cached(f"sweep-{key}-{slug}", sweep, config, streams, protocol, name, atoms)
+            for protocol, slug in SLUGS.items():
+                part = curves[f"sweep-{key}-{slug}"]
                 note(name, n_atoms, learned, protocol, part, part["mse"])
         if name == "cel0" and n_atoms == config.n_atoms[0] and learned == config.learned_from[0]:
-            part = cached("hysteresis", hysteresis, config, streams, atoms)
-            arrays |= {f"hysteresis-{name}": rows for name, rows in part.items()}
-    for label, name, n_atoms, n_batches in [
-        ("authors", "cel0", 1000, config.n_authors_batches),
-        *(("notebook", name, 500, config.n_notebook_batches) for name in config.penalties),
-    ]:
-        if n_batches:
-            run = cached(
-                f"{label}-{name}", learn_as_the_authors, config, streams, name, n_atoms, n_batches
-            )
-            arrays[f"{label}-{name}"] = run["history"].astype(np.float32)
+            arrays |= {f"hysteresis-{name}": rows for name, rows in curves["hysteresis"].items()}
+    others = {
+        f"{label}-{name}": (learn_as_the_authors, config, streams, name, n_atoms, n_batches)
+        for label, name, n_atoms, n_batches in [
+            ("authors", "cel0", 1000, config.n_authors_batches),
+            *(("notebook", name, 500, config.n_notebook_batches) for name in config.penalties),
+        ]
+        if n_batches
+    }
+    for key, run in swept(others, "the authors' way").items():
+        arrays[key] = run["history"].astype(np.float32)
     return Outcome(columns, arrays)
 
 

@@ -11,8 +11,11 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from sparsecode.scale.runners import connected
+
 from . import report as html
 from .experiment import Experiment, discover, get, registered
+from .parts import PartError
 from .provenance import source_hash
 from .record import PRESETS, Record, Verdict, differences
 from .schedule import Board, Schedule
@@ -33,6 +36,10 @@ Changes = Annotated[
     typer.Option("--set", metavar="FIELD=VALUE", help="Change a field: n_units=512, sizes=[1,2]."),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the named random streams.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes that the parts of a sweep run on.")]
+Scheduler = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="A dask cluster that they run on instead.")
+]
 Results = Annotated[Path, typer.Option(help="Where records are kept.")]
 #: Bytes of arrays that a record in the repository may have.
 MAX_KEPT = 1_000_000
@@ -64,16 +71,26 @@ def run(
     changes: Changes = None,
     seed: Seed = 0,
     results: Results = Path("results"),
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
 ) -> None:
     """Compute an experiment, judge its claims, keep the record and draw its figure.
 
-    An interrupted run goes on where it stopped.
+    An interrupted run goes on where it stopped. The record does not depend on the workers.
 
-    Example: python -m experiments run v1-penalties --preset smoke --seed 3
+    Example: python -m experiments run v1-penalties --preset smoke --seed 3 --workers 2
     """
     one, config = _resolve(name, preset, changes)
     _needs(one)
-    record = one.run(config, seed=seed, results=results, progress=True)
+    try:
+        with connected(scheduler) as client:
+            record = one.run(
+                config, seed=seed, results=results, progress=True, n_workers=workers, client=client
+            )
+    except (PartError, ImportError, OSError) as error:
+        if isinstance(error, OSError) and scheduler is None:
+            raise
+        _fail(str(error))
     _show(record, one.folder(config, seed, results))
 
 

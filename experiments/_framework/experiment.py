@@ -49,11 +49,14 @@ def experiment(
     """Declare the decorated function an experiment.
 
     The function takes ``(config, streams)`` and returns a table (a mapping of columns) or an
-    :class:`Outcome`. It may ask, by the name of a parameter, for two more things:
+    :class:`Outcome`. It may ask, by the name of a parameter, for three more things:
 
     - ``progress(iterable, description="", total=None)`` wraps a loop in a progress bar;
     - ``cached(key, function, *arguments)`` computes a part once, however often the run is
-      interrupted; see :class:`~.parts.Parts`.
+      interrupted; see :class:`~.parts.Parts`;
+    - ``swept({key: (function, *arguments), ...}, description="parts")`` does so for many parts that
+      do not depend on one another, on as many workers as the run is given, and shows how far it
+      has come. Workers import the functions by name.
 
     Parameters
     ----------
@@ -182,6 +185,8 @@ class Experiment:
         seed: int = 0,
         results: str | Path | None = None,
         progress: bool = False,
+        n_workers: int = 1,
+        client: Any = None,
     ) -> Record:
         """Compute the table and judge the claims.
 
@@ -196,6 +201,10 @@ class Experiment:
             parts that an interrupted run had finished. By default nothing is written.
         progress : bool
             Show progress bars on standard error.
+        n_workers : int, default=1
+            Processes of this machine that the parts of a sweep run on, started by joblib.
+        client : dask.distributed.Client, optional
+            A cluster that they run on instead. The record is the same.
 
         Returns
         -------
@@ -211,8 +220,12 @@ class Experiment:
         seed = check_count("seed", seed, minimum=0)
         source = self.source_file()
         folder = None if results is None else self.folder(config, seed, results)
-        parts = Parts(None if folder is None else folder / "parts" / source_hash(source))
-        offered = {"progress": track if progress else silent, "cached": parts.cached}
+        shown = track if progress else silent
+        parts = Parts(
+            None if folder is None else folder / "parts" / source_hash(source),
+            shown, n_workers, client,
+        )  # fmt: skip
+        offered = {"progress": shown, "cached": parts.cached, "swept": parts.swept}
         wanted = inspect.signature(self.function).parameters
         start = time.perf_counter()
         outcome = self.function(

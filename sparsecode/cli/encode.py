@@ -6,7 +6,6 @@ import argparse
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -30,7 +29,7 @@ from sparsecode.core import SparseCode, reconstruct
 from sparsecode.core.io import RowReader, save_code
 from sparsecode.core.rng import Streams
 from sparsecode.scale import encode_shards, open_rows
-from sparsecode.scale.readers import need_dask
+from sparsecode.scale.runners import connected
 from sparsecode.solvers import SolverResult, alpha_for_density, omp
 from sparsecode.solvers import encode as encode_batch
 
@@ -128,7 +127,7 @@ def run_shards(arguments: argparse.Namespace) -> None:
     options = dict(chosen.keywords)
     penalty = options.pop("penalty", None)
     atoms, n_threads = options.pop("dictionary"), options.pop("n_threads")
-    with _client(arguments.scheduler) as client:
+    with connected(arguments.scheduler) as client:
         done = encode_shards(
             rows, atoms, arguments.output, solver=chosen.func, penalty=penalty,
             shard_rows=arguments.shard_size, n_workers=arguments.workers or 1, client=client,
@@ -146,20 +145,6 @@ def _some_rows(rows: RowReader) -> np.ndarray:
     """Return up to 2,000 rows from all over, to tune a weight with."""
     chosen = np.unique(np.linspace(0, len(rows) - 1, 2000).astype(int))
     return np.concatenate([np.asarray(rows[i : i + 1], np.float64) for i in chosen.tolist()])
-
-
-@contextmanager
-def _client(address: str | None) -> Iterator[Any]:
-    """Connect to a cluster, if there is an address, without ending it."""
-    if address is None:
-        yield None
-        return
-    try:
-        from dask.distributed import Client
-    except ImportError as error:
-        raise need_dask("--scheduler", "dask.distributed") from error
-    with Client(address, timeout=30) as client:
-        yield client
 
 
 def fitting(source: np.ndarray, dictionary: Dictionary) -> np.ndarray:

@@ -6,18 +6,27 @@ import errno
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from sparsecode._validation import check_count
+from sparsecode.scale.readers import need_dask
 
-__all__ = ["Failure", "Shard", "ShardError", "check_runner", "run_shards", "shards_of"]
+__all__ = ["Failure", "Shard", "ShardError", "check_runner", "connected", "run_shards", "shards_of"]
 
+
+class _Numbered(Protocol):
+    @property
+    def index(self) -> int: ...
+
+
+Piece = TypeVar("Piece", bound=_Numbered)
 _ATTEMPTS = 3  # on a cluster whose workers come and go
 _AHEAD = 4  # tasks a thread of a cluster that are submitted before their turn
 
@@ -92,18 +101,33 @@ def check_runner(n_workers: Any, client: Any) -> int:
     return n_workers
 
 
+@contextmanager
+def connected(address: str | None) -> Iterator[Any]:
+    """Connect to a cluster, if there is an address, without ending it."""
+    if address is None:
+        yield None
+        return
+    try:
+        from dask.distributed import Client
+    except ImportError as error:
+        raise need_dask("--scheduler", "dask.distributed") from error
+    with Client(address, timeout=30) as client:
+        yield client
+
+
 def run_shards(
-    task: Callable[[Any, Shard], Any],
+    task: Callable[[Any, Piece], Any],
     job: Any,
-    shards: Sequence[Shard],
+    shards: Sequence[Piece],
     *,
     n_workers: int = 1,
     client: Any = None,
-) -> Iterator[tuple[Shard, Any]]:
+) -> Iterator[tuple[Piece, Any]]:
     """Run `task(job, shard)` for every shard, and yield each with its result as it is done.
 
-    What a task raises becomes a :class:`Failure`; so does the death of its process, once it has
-    been tried again.
+    A shard is anything that a process can be sent and that has a number of its own. What a task
+    raises becomes a :class:`Failure`; so does the death of its process, once it has been tried
+    again.
     """
     if client is not None:
         yield from _on_cluster(client, task, job, shards)
@@ -114,7 +138,7 @@ def run_shards(
             yield shard, _guarded(task, job, shard)
 
 
-def _guarded(task: Callable[[Any, Shard], Any], job: Any, shard: Shard) -> Any:
+def _guarded(task: Callable[[Any, Piece], Any], job: Any, shard: Piece) -> Any:
     """Return a task's result, or why there is none."""
     try:
         return task(job, shard)
@@ -123,13 +147,13 @@ def _guarded(task: Callable[[Any, Shard], Any], job: Any, shard: Shard) -> Any:
         return Failure(f"{type(error).__name__}: {error}", is_full)
 
 
-def _named(task: Callable[[Any, Shard], Any], job: Any, shard: Shard) -> tuple[Shard, Any]:
+def _named(task: Callable[[Any, Piece], Any], job: Any, shard: Piece) -> tuple[Piece, Any]:
     return shard, _guarded(task, job, shard)
 
 
 def _on_processes(
-    n_workers: int, task: Callable[[Any, Shard], Any], job: Any, shards: Iterable[Shard]
-) -> Iterator[tuple[Shard, Any]]:
+    n_workers: int, task: Callable[[Any, Piece], Any], job: Any, shards: Iterable[Piece]
+) -> Iterator[tuple[Piece, Any]]:
     """Run on processes of this machine; if one dies, go on with new ones."""
     left = {shard.index: shard for shard in shards}
     for _ in range(2):
@@ -150,8 +174,8 @@ def _on_processes(
 
 
 def _on_cluster(
-    client: Any, task: Callable[[Any, Shard], Any], job: Any, shards: Iterable[Shard]
-) -> Iterator[tuple[Shard, Any]]:
+    client: Any, task: Callable[[Any, Piece], Any], job: Any, shards: Iterable[Piece]
+) -> Iterator[tuple[Piece, Any]]:
     """Run on the workers of a client that somebody else has made, and will close."""
     from dask.distributed import as_completed
 
@@ -159,9 +183,9 @@ def _on_cluster(
     token, attempts = secrets.token_hex(4), Counter[int]()
     held = client.scatter(job, broadcast=True, hash=False)  # once, whatever the number of shards
     waiting = iter(shards)
-    running: dict[Any, Shard] = {}
+    running: dict[Any, Piece] = {}
 
-    def submit(shard: Shard) -> Any:
+    def submit(shard: Piece) -> Any:
         attempts[shard.index] += 1
         key = f"sparsecode-{token}-{shard.index}-{attempts[shard.index]}"
         future = client.submit(_guarded, task, held, shard, key=key, pure=False)

@@ -33,13 +33,13 @@ def declare(name="toy", *, headline=True, requires=(), seen=None, drawn=True):
         name, config=Config, cites=("doi:10.1000/toy", "Anybody 1900"), headline=headline,
         requires=requires, smoke={"sizes": (10, 20), "n_repeats": 5}, quick={"n_repeats": 10},
     )  # fmt: skip
-    def toy(config, streams, progress, cached):
+    def toy(config, streams, swept):
         seen["runs"] = seen.get("runs", 0) + 1
         if seen.get("fail"):
             raise RuntimeError("the <toy> broke")
         errors = []
-        for size in progress(config.sizes, "sizes"):
-            part = cached(f"size-{size}", draw, config, streams, size)
+        tasks = {f"size-{size}": (draw, config, streams, size) for size in config.sizes}
+        for part in swept(tasks, "sizes").values():
             errors.append(np.abs(part["means"]).mean() + seen.get("drift", 0.0))
         return Outcome(
             {"size": config.sizes, "error": errors, "kind": [config.shape] * len(errors)},

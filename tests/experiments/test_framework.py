@@ -1,6 +1,7 @@
 """The framework itself, exercised with toy experiments in a registry of their own."""
 
 import ast
+import contextlib
 import dataclasses
 import importlib
 import json
@@ -31,7 +32,7 @@ from experiments._framework import (
     registered,
 )
 from experiments._framework import progress as bars
-from experiments._framework.parts import Parts
+from experiments._framework.parts import PartError, Parts
 from experiments._framework.provenance import provenance, source_hash
 from experiments._framework.record import PRESETS
 
@@ -407,6 +408,113 @@ def test_a_damaged_part_is_computed_again(tmp_path):
     assert parts.cached("a", lambda: {"x": np.arange(3)})["x"].tolist() == [0, 1, 2]
     assert parts.n_resumed == 0
     assert Parts(tmp_path).cached("a", dict)["x"].tolist() == [0, 1, 2]
+
+
+SWEPT = """
+import os, signal, sys, time
+from dataclasses import dataclass
+from pathlib import Path
+from experiments._framework import experiment
+
+@dataclass(frozen=True)
+class Config:
+    '''Survives a kill on two processes?'''
+    n_parts: int = 6
+
+def draw(rng, number, victim):
+    if number == 3 and victim == "client":
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
+    if number == 3 and victim == "worker":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"x": rng.normal(size=5)}
+
+@experiment("swept", config=Config)
+def sweeping(config, streams, swept):
+    tasks = {f"part-{i}": (draw, streams(f"part-{i}"), i, sys.argv[3])
+             for i in range(config.n_parts)}
+    return {"sum": [part["x"].sum() for part in swept(tasks).values()]}
+
+if __name__ == "__main__":
+    try:
+        record = sweeping.run(results=sys.argv[1], n_workers=int(sys.argv[2]))
+    except RuntimeError as error:
+        sys.exit(str(error))
+    print(record.digest, record.n_resumed)
+"""
+
+
+def test_a_sweep_on_two_processes_survives_the_death_of_either(tmp_path):
+    script = tmp_path / "sweeping.py"
+    script.write_text(SWEPT)
+
+    def start(results, n_workers, victim="nobody"):
+        """Return status and output; into files, because orphans hold a pipe for minutes."""
+        with open(tmp_path / "out", "w") as out, open(tmp_path / "err", "w") as err:
+            process = subprocess.Popen(
+                [sys.executable, str(script), str(tmp_path / results), str(n_workers), victim],
+                stdout=out, stderr=err, env=os.environ | {"PYTHONPATH": str(ROOT)},
+                start_new_session=True,
+            )  # fmt: skip
+            status = process.wait(timeout=120)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        return status, [(tmp_path / name).read_text() for name in ("out", "err")]
+
+    status, (said, _) = start("alone", 1)
+    digest, resumed = said.split()
+    assert (status, resumed) == (0, "0")
+    assert start("together", 2, "client")[0] == -signal.SIGKILL
+    status, (_, said) = start("together", 2, "worker")
+    assert status == 1
+    assert said.splitlines()[-1] == (
+        "every part must be computed; got 1 of 6 that failed, the first part-3: its process was "
+        "killed, perhaps for want of memory. The others are kept; run again once it is mended."
+    )
+    assert start("together", 2)[1][0].split() == [digest, "5"]
+
+
+def fail_at(number, bad):
+    if number == bad:
+        raise ValueError(f"number {number} is <bad>")
+    return {"x": number}
+
+
+def test_a_part_that_fails_on_a_worker_does_not_lose_the_others(tmp_path):
+    tasks = {f"part-{i}": (fail_at, i, 1) for i in range(4)}
+    with pytest.raises(PartError, match=r"1 of 4 that failed, the first part-1: ValueError: numb"):
+        Parts(tmp_path, n_workers=2).swept(tasks)
+    parts = Parts(tmp_path, n_workers=2)
+    found = parts.swept({f"part-{i}": (fail_at, i, 9) for i in range(4)})
+    assert [(key, int(part["x"])) for key, part in found.items()] == [
+        (f"part-{i}", i) for i in range(4)
+    ]
+    assert parts.n_resumed == 3
+    with pytest.raises(ValueError, match="number 1 is <bad>"):  # alone, with its own error
+        Parts(None).swept(tasks)
+
+
+def test_a_sweep_runs_on_a_cluster_that_is_not_ours(tmp_path):
+    distributed = pytest.importorskip("dask.distributed")
+    from experiments.scalar_sdr import scalar_sdr as scalar  # a module that workers can import
+
+    alone = scalar.run(scalar.presets["smoke"])
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0"
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        there = scalar.run(scalar.presets["smoke"], results=tmp_path, client=client)
+        assert client.status == "running"
+    assert there.digest == alone.digest
+
+
+def test_workers_and_a_cluster_do_not_go_together():
+    with pytest.raises(TypeError, match=r"client must be a dask\.distributed\.Client"):
+        Parts(None, client="tcp://here")
+    with pytest.raises(ValueError, match="n_workers must be at least 1"):
+        Parts(None, n_workers=0)
 
 
 def test_arrays_of_objects_are_refused(registry, tmp_path):
