@@ -63,4 +63,4 @@ def draw(record: Record, figure: Any) -> None:
     for label, course in zip(labels, errors):
         ax.plot(np.arange(1, course.size + 1), course, "o-", color=colors[label], label=label)
     ax.set(yscale="log", xlabel="atoms a sample", title="squared error over energy")
-    ax.legend(fontsize="x-small", loc="upper right")
+    ax.legend(fontsize="x-small", loc="center right", bbox_to_anchor=(1.0, 0.4))
