@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
+from sparsecode._validation import check_dictionary
 from sparsecode.penalties._dispatch import Penalty, formulas, struct_of
 from sparsecode.penalties.cel0 import CEL0, PaperCEL0
 from sparsecode.penalties.l0 import L0
@@ -38,6 +40,9 @@ def encode(
     :func:`irl1` for others with a finite slope at 0, by :func:`cd` for the rest and where l0 and
     CEL0 are restricted to positive codes.
 
+    A dask array is coded block by block when it is computed, and what is returned is a
+    :class:`~sparsecode.scale.LazyResult`; it takes no `init`.
+
     Parameters
     ----------
     <X>
@@ -51,12 +56,20 @@ def encode(
 
     <returns>
     """
-    struct = struct_of(penalty)
-    return _solver_for(struct)(
-        X, dictionary, penalty,
-        alpha_ratio=alpha_ratio, init=init, max_iter=max_iter, tol=tol, n_threads=n_threads,
-        progress=progress,
-    )  # fmt: skip
+    solve = _solver_for(struct_of(penalty))
+    options = {
+        "alpha_ratio": alpha_ratio, "max_iter": max_iter, "tol": tol, "n_threads": n_threads,
+        "progress": progress,
+    }  # fmt: skip
+    if not hasattr(X, "__dask_graph__"):
+        return solve(X, dictionary, penalty, init=init, **options)
+    from sparsecode.scale.lazy import encode_lazily  # which needs the solvers
+
+    if init is not None:
+        raise ValueError("init must be None where the samples are a dask array; got one. Omit it.")
+    dictionary = check_dictionary(dictionary)
+    coded = partial(solve, dictionary=dictionary, penalty=penalty, **options)
+    return cast(SolverResult, encode_lazily(coded, X, dictionary.shape))
 
 
 def _solver_for(penalty: Penalty) -> Callable[..., SolverResult]:

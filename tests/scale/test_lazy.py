@@ -9,6 +9,9 @@ import pytest
 from scipy import sparse
 
 from sparsecode.estimators import DictionaryLearner, SparseEncoder
+from sparsecode.penalties import L1
+from sparsecode.scale import LazyResult
+from sparsecode.solvers import encode
 
 
 @pytest.fixture
@@ -61,6 +64,20 @@ def test_encode_has_the_certificates(X, encoder):
     for name in ("n_iter", "converged", "certificate", "objective"):
         found = getattr(lazy, name)
         assert (found.shape, found.dtype) == ((230,), getattr(whole, name).dtype), name
+
+
+def test_the_function_encode_takes_them_too(X, atoms):
+    whole = encode(X, atoms, "l1", alpha_ratio=0.2)
+    lazy = encode(da.from_array(X, chunks=(100, 4)), atoms, "l1", alpha_ratio=0.2)
+    assert isinstance(lazy, LazyResult)
+    code, certificate = dask.compute(lazy.code, lazy.certificate)
+    np.testing.assert_array_equal(code.toarray(), whole.code.to_dense())
+    np.testing.assert_array_equal(certificate, whole.certificate)
+    assert lazy.code.shape == (len(X), len(atoms))
+    with pytest.raises(ValueError, match="init must be None where the samples are a dask array"):
+        encode(da.from_array(X), atoms, L1(0.1), init=np.zeros((len(X), len(atoms))))
+    with pytest.raises(ValueError, match=r"\(n_samples, 6\).*got \(230, 5\)"):
+        encode(da.from_array(X[:, :5]), atoms, L1(0.1))
 
 
 def test_other_widths_are_refused_at_once(X, encoder):
