@@ -182,6 +182,8 @@ class SparseAutoencoder(nn.Module):
                 raise ValueError("a transcoder needs target, the outputs to predict; got none.")
             target = x
         z, h = self.code_and_pre(x, gradients)
+        if self.training:
+            self.follow(z.detach())
         out = self.decode(z, x)
         terms = {"mse": self.reconstruction_loss(x, target, z, out)}
         terms |= self.penalties(x, target, out, h, z)
@@ -191,6 +193,9 @@ class SparseAutoencoder(nn.Module):
             self.silent += len(x)
             self.silent[active.any(dim=0)] = 0
         return {"loss": total, **terms, "l0": active.sum(dim=1).float().mean()}
+
+    def follow(self, z: torch.Tensor) -> None:
+        """Take note of a training batch's codes, where the rule of inference is a running mean."""
 
     def reconstruction_loss(
         self, x: torch.Tensor, target: torch.Tensor, z: torch.Tensor, out: torch.Tensor

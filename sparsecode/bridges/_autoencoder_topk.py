@@ -33,7 +33,8 @@ class TopKAutoencoder(SparseAutoencoder):
     r"""The k largest pre-activations of each sample, those below 0 silenced.
 
     Minimises :math:`\|x - \hat x\|^2` and, with weight `aux_weight`, what the `k_aux` strongest
-    dead latents miss of the residual.
+    dead latents miss of the residual; both are sums over features, neither is divided by a
+    variance.
 
     Parameters
     ----------
@@ -173,7 +174,9 @@ class BatchTopKAutoencoder(TopKAutoencoder):
 
     In inference a latent is active above one threshold, a running mean of the smallest value that
     batches kept: codes then do not depend on the batch, and have k active latents on average only
-    where data are as in training. Weights are saved as those of a JumpReLU autoencoder.
+    where data are as in training and this was long beside 1 / (1 - `threshold_decay`) steps, for
+    while atoms still improve the mean lags behind. Weights are saved as those of a JumpReLU
+    autoencoder.
 
     Parameters
     ----------
@@ -238,9 +241,7 @@ class BatchTopKAutoencoder(TopKAutoencoder):
         if not self.training:
             never = (self.threshold == 0) & (self.n_steps > 0)  # kept no sample in training
             return z * ((z > self.threshold) & ~never)
-        kept = self.choose(z.detach())
-        self._follow(z.detach(), kept)
-        return z * kept
+        return z * self.choose(z.detach())
 
     def choose(self, z: torch.Tensor) -> torch.Tensor:
         """Return which entries of a batch are kept."""
@@ -250,9 +251,9 @@ class BatchTopKAutoencoder(TopKAutoencoder):
         return flat.view_as(z) & (z > 0)
 
     @torch.no_grad()
-    def _follow(self, z: torch.Tensor, kept: torch.Tensor) -> None:
+    def follow(self, z: torch.Tensor) -> None:
         """Move thresholds towards the smallest value that was kept, the first time all the way."""
-        least = z.masked_fill(~kept, torch.inf)
+        least = z.masked_fill(z == 0, torch.inf)
         least = least.min().view(1) if self.n_thresholds == 1 else least.min(dim=0).values
         decay = torch.where(self.threshold > 0, self.threshold_decay, 0.0)
         moved = decay * self.threshold + (1 - decay) * least
@@ -365,11 +366,12 @@ class MutualChoiceAutoencoder(BatchTopKAutoencoder):
         self.register_buffer("usage", torch.tensor(shares, dtype=torch.float32))
         self.register_buffer("expected", torch.tensor(shares, dtype=torch.float32))
 
-    def choose(self, z: torch.Tensor) -> torch.Tensor:
-        kept = super().choose(z)
-        used = kept.float().mean(dim=0)
+    @torch.no_grad()
+    def follow(self, z: torch.Tensor) -> None:
+        """Move the running mean of use, and the threshold."""
+        super().follow(z)
+        used = (z != 0).float().mean(dim=0)
         self.usage.mul_(self.usage_decay).add_((1 - self.usage_decay) * used)
-        return kept
 
     def eligible(self) -> torch.Tensor:
         order = self.usage.argsort(descending=True, stable=True)

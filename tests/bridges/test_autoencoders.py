@@ -102,7 +102,10 @@ def test_batch_topk_keeps_k_a_sample_on_average_and_its_largest(make, X):
     sae = make("batchtopk", k=2.5, initial_k=4.0, n_initial=1)
     x = torch.tensor(X)
     relu = torch.relu(sae.pre_activations(x))
-    first, second = sae.encode(x), sae.encode(x)
+    first = sae.encode(x)
+    sae.loss(x)
+    second = sae.encode(x)
+    sae.loss(x)
     assert int((first != 0).sum()) == 4 * N
     assert int((second != 0).sum()) == round(2.5 * N)
     assert relu[second == 0].max() <= second[second != 0].min()
@@ -139,7 +142,7 @@ def test_feature_choice_gives_each_latent_its_share_of_the_batch(make, X):
 
 def test_feature_choice_keeps_silent_who_never_had_a_sample(make, X):
     sae = make("featurechoice")
-    sae.encode(torch.tensor(X[:3]))
+    sae.loss(torch.tensor(X[:3]))
     never = sae.threshold == 0
     assert 0 < int(never.sum()) < M  # Zipf's law leaves some without a sample
     sae.eval()
@@ -628,3 +631,16 @@ def test_pickles_and_other_files_are_refused(make, tmp_path):
     save_state(tmp_path / "other.safetensors", {"a": torch.zeros(2)}, {"kind": "else"})
     with pytest.raises(ValueError, match="must hold an autoencoder"):
         load_autoencoder(tmp_path / "other.safetensors")
+
+
+@pytest.mark.parametrize("kind", ["batchtopk", "matryoshka", "mutualchoice", "featurechoice"])
+def test_encoding_moves_no_running_mean_in_training(kind, make, X):
+    model, x = make(kind).train(), torch.tensor(X)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    model.encode(x)
+    model(x)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    model.loss(x)
+    assert int(model.n_steps) == 1
+    assert (model.threshold > 0).any()
