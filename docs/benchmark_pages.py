@@ -26,6 +26,7 @@ from experiments.benchmarks.memories import memory_speed
 from experiments.benchmarks.memories import ratios as memory_ratios
 from experiments.benchmarks.peak_memory import peak_memory
 from experiments.benchmarks.scale import scale
+from experiments.benchmarks.stored_activations import stored_activations
 
 __all__ = ["anchor", "is_bound", "load", "origin", "per_second", "span", "table", "write"]
 
@@ -418,6 +419,16 @@ def _memory(records: Path) -> str:
         for row in maps.table.rows()
     ]
     c = maps.config
+    stored = load(records, "stored-activations", stored_activations)
+    s = stored.config
+    names = {
+        "record": "recorded", "topk": f"TopK, {s.n_steps} steps of training included",
+        "omp": "OMP, shard by shard",
+    }  # fmt: skip
+    stored_rows = [
+        (names[row["step"]], f"**{row['peak']:.2f}**", f"{row['seconds']:.0f}")
+        for row in stored.table.rows()
+    ]
     return "\n\n".join(
         (
             f"({anchor('memory')})=\n## Memory",
@@ -432,6 +443,12 @@ def _memory(records: Path) -> str:
             "the largest alpha, in GiB (`python -m experiments.benchmarks.map_memory`). "
             f"{origin(maps)}.",
             table(("coder", "one dense code", "beyond the photograph"), map_rows, (1, 2)),
+            f"A store of {stored.table.rows()[0]['rows']:,.0f} activations of {s.d_model} entries, "
+            f"{stored.table.rows()[0]['on_disk']:.2f} GiB on disk: recorded from a ViT, coded by a "
+            f"TopK autoencoder of {s.n_latents:,} latents and by OMP over its atoms, {s.k} active "
+            "each. Peaks are those of whole processes, libraries and mapped pages included "
+            f"(`python -m experiments.benchmarks.stored_activations`). {origin(stored)}.",
+            table(("step", "GiB at most", "seconds"), stored_rows, (1, 2)),
         )
     )  # fmt: skip
 

@@ -26,3 +26,15 @@ def test_memory_of_maps_is_that_of_fresh_processes(registry):
     assert all(row["maps"] == pytest.approx(4 * 8 * 48**2 / 2**30) for row in ours)
     assert all(row["beyond"] >= 0.0 for row in ours)
     assert map_memory.draw(record).axes[0].has_data()
+
+
+def test_stored_activations_are_recorded_and_coded(registry, tmp_path):
+    pytest.importorskip("torch")
+    from experiments.benchmarks.stored_activations import STEPS, stored_activations, work
+
+    changes = {"n_images": 25, "d_model": 16, "n_latents": 32, "k": 3, "n_steps": 2}
+    config = stored_activations.config(**changes, batch_size=10)
+    for step in STEPS:  # here, for processes of their own would only be slower
+        done = work(step, str(tmp_path), vars(config))
+        assert done["rows"] == 25 * 16
+        assert min(done["seconds"], done["peak"]) > 0
