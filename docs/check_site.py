@@ -189,7 +189,7 @@ def _check_gallery(site: Path) -> Iterator[str]:
         return
     index = read(gallery / "index.html")
     listed = {Path(urlsplit(link).path).name for link in index.links}
-    scripts = sorted(gallery.glob("plot_*.html"))
+    scripts = sorted(gallery.rglob("plot_*.html"))
     if not scripts:
         yield "gallery_built: no script was drawn"
     for path in scripts:

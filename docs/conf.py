@@ -93,6 +93,9 @@ nb_merge_streams = True
 sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "gallery_built",
+    "subsection_order": [
+        f"gallery/{part}" for part in ("sparse_coding", "sdr", "memory", "transformers")
+    ],
     "matplotlib_animations": True,
     "abort_on_example_error": True,
     "parallel": True,  # as many as `sphinx -j` says
