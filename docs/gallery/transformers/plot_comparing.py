@@ -9,8 +9,8 @@ pair, and says what the numbers are worth.
 
 # %%
 # 600 whitened patches of norm 1, and three codes over one learned dictionary: l1, CEL0 and OMP, all
-# with about 5 % of the atoms active. Beside them the patches as they are, a spatial pooler that sees
-# which pixels are bright and which are dark, and random units.
+# with about 5 % of the atoms active. Beside them the patches as they are, a spatial pooler that
+# sees which pixels are bright and which are dark, and random units.
 
 import matplotlib.pyplot as plt
 import numpy as np
