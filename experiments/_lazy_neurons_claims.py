@@ -245,8 +245,9 @@ def _task(record: Record, task: str) -> Claim:
             for net, one in found.items()
         ),
         Verdict.CAVEAT if falls else False,
-        f"Points, trained less untrained, AdamW at {record.config.rate:g}, measured on the kind "
-        f"of input that was learned. {OTHERS}",
+        f"Points, trained less untrained, AdamW at {record.config.rate:g}, a rate that was taken "
+        "because smaller ones had changed less in a pilot; measured on the kind of input that was "
+        f"learned. {OTHERS}",
         "paper",
     )
 

@@ -63,7 +63,8 @@ def _courses(record: Record, ax: Any, title: str, groups: list[list[Setting]]) -
                 epochs, found.min(axis=0), found.max(axis=0), color=color, alpha=0.12, linewidth=0
             )
     ax.axhline(50.0, color=GREY, linewidth=0.8, linestyle=":")
-    ax.set(xlabel="epoch (0: untrained)", ylabel="active units (%)", ylim=(0, 100))
+    ax.set(xlabel="epoch (0: untrained)", ylabel="active units (%)", ylim=(0, 115))
+    ax.set_yticks(range(0, 101, 20))
     ax.set_title(title)
     ax.legend(fontsize="small", ncols=3, loc="upper right", title="rate", title_fontsize="small")
 
