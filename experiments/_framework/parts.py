@@ -193,7 +193,7 @@ class Parts:
     def _computed(self, left: list[_Part]) -> Iterator[tuple[str, Any]]:
         """Compute parts on the workers, and yield each as it is done."""
         for part, result in run_shards(
-            _compute, None, left, n_workers=self.n_workers, client=self.client
+            _compute, None, left, n_workers=self.n_workers, client=self.client, copies=True
         ):
             yield part.key, result
 

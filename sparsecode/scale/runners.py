@@ -122,17 +122,19 @@ def run_shards(
     *,
     n_workers: int = 1,
     client: Any = None,
+    copies: bool = False,
 ) -> Iterator[tuple[Piece, Any]]:
     """Run `task(job, shard)` for every shard, and yield each with its result as it is done.
 
     A shard is anything that a process can be sent and that has a number of its own. What a task
     raises becomes a :class:`Failure`; so does the death of its process, once it has been tried
-    again.
+    again. Processes of this machine map large arrays, which they cannot write into, unless they are
+    to have `copies`.
     """
     if client is not None:
         yield from _on_cluster(client, task, job, shards)
     elif n_workers > 1 and len(shards) > 1:
-        yield from _on_processes(min(n_workers, len(shards)), task, job, shards)
+        yield from _on_processes(min(n_workers, len(shards)), task, job, shards, copies)
     else:
         for shard in shards:
             yield shard, _guarded(task, job, shard)
@@ -152,14 +154,21 @@ def _named(task: Callable[[Any, Piece], Any], job: Any, shard: Piece) -> tuple[P
 
 
 def _on_processes(
-    n_workers: int, task: Callable[[Any, Piece], Any], job: Any, shards: Iterable[Piece]
+    n_workers: int,
+    task: Callable[[Any, Piece], Any],
+    job: Any,
+    shards: Iterable[Piece],
+    copies: bool,
 ) -> Iterator[tuple[Piece, Any]]:
     """Run on processes of this machine; if one dies, go on with new ones."""
     left = {shard.index: shard for shard in shards}
     for _ in range(2):
         try:
             for shard, result in Parallel(
-                n_jobs=n_workers, backend="loky", return_as="generator_unordered"
+                n_jobs=n_workers,
+                backend="loky",
+                return_as="generator_unordered",
+                max_nbytes=None if copies else "1M",
             )(delayed(_named)(task, job, shard) for shard in list(left.values())):
                 del left[shard.index]
                 yield shard, result

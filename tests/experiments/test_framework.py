@@ -494,6 +494,19 @@ def test_a_part_that_fails_on_a_worker_does_not_lose_the_others(tmp_path):
         Parts(None).swept(tasks)
 
 
+def overwrite(array):
+    array += 1.0
+    return {"sum": array.sum()}
+
+
+def test_parts_may_write_into_what_workers_are_given():
+    arrays = [np.full(200_000, float(i)) for i in range(2)]  # joblib would map so large ones
+    tasks = {f"part-{i}": (overwrite, one) for i, one in enumerate(arrays)}
+    found = Parts(None, n_workers=2).swept(tasks)
+    assert [float(part["sum"]) for part in found.values()] == [2e5, 4e5]
+    assert arrays[0].sum() == 0.0
+
+
 def test_a_sweep_runs_on_a_cluster_that_is_not_ours(tmp_path):
     distributed = pytest.importorskip("dask.distributed")
     from experiments.scalar_sdr import scalar_sdr as scalar  # a module that workers can import
