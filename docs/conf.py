@@ -39,7 +39,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "sphinxcontrib.bibtex",
 ]
-exclude_patterns = ["_build", "_generated", "gallery", "gallery_built/*.ipynb"]
+exclude_patterns = ["_build", "_generated", "gallery", "gallery_built/**/*.ipynb"]
 exclude_patterns += [  # a notebook waits for the paper's record of its experiment
     f"notebooks/{page.name}"
     for page in (DOCS / "notebooks").glob("*_*.md")

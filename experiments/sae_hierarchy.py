@@ -26,8 +26,8 @@ class Config:
     BatchTopK at the true mean number of features, and ReLU with each of `penalties`, the weights of
     its l1 norm. Latents are matched with features by their activations on `n_test` other samples;
     absorption is the mean cosine of learned children with their true parents. Errors are then
-    measured with 1 to `n_most` atoms a sample, whatever was trained. Seeds are trained side by side
-    on `n_workers` processes, which change nothing.
+    measured with 1 to `n_most` atoms a sample, whatever was trained. The autoencoders of a seed are
+    trained side by side on `n_workers` processes, which change no number.
     """
 
     n_seeds: int = 15

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -82,15 +83,23 @@ def run(
     """
     one, config = _resolve(name, preset, changes)
     _needs(one)
-    try:
-        with connected(scheduler) as client:
+    if scheduler is not None and workers > 1:
+        _fail(
+            f"--workers belongs to this machine and --scheduler to a cluster; got {workers} and "
+            f"{scheduler}. Leave one of them out."
+        )
+    with ExitStack() as stack:
+        try:
+            client = stack.enter_context(connected(scheduler))
+        except (ImportError, OSError) as error:
+            _fail(str(error))
+        try:
             record = one.run(
                 config, seed=seed, results=results, progress=True, n_workers=workers, client=client
             )
-    except (PartError, ImportError, OSError) as error:
-        if isinstance(error, OSError) and scheduler is None:
-            raise
-        _fail(str(error))
+        except PartError as error:
+            typer.echo("".join(error.__notes__), err=True)
+            _fail(str(error))
     _show(record, one.folder(config, seed, results))
 
 

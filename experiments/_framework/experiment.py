@@ -242,7 +242,7 @@ class Experiment:
             arrays=as_arrays(arrays),
             seconds=seconds,
             n_resumed=parts.n_resumed,
-            provenance=provenance(source),
+            provenance=provenance(source) | {"workers": "cluster" if client else n_workers},
         )
         if folder is None:
             return self.judge(record)

@@ -113,8 +113,8 @@ class Parts:
         Parameters
         ----------
         tasks : dict of str to tuple
-            By the part's key, a function and what it is called with. Where there are workers,
-            these are pickled by joblib or dask, never into a file.
+            By the part's key, a function and what it is called with. It must not write into that:
+            other parts may be given the same, and workers get large arrays read-only.
         description : str
             What the parts are, for the progress bar.
 
@@ -142,18 +142,21 @@ class Parts:
             for index, (key, task) in enumerate(tasks.items())
             if key not in found
         ]
-        failed: dict[str, str] = {}
+        failed: dict[str, Failure] = {}
         for key, result in self.progress(self._computed(left), description, len(left)):
             if isinstance(result, Failure):
-                failed[key] = result.reason
+                failed[key] = result
             else:
                 found[key] = self._kept(key, result)
         if failed:
             first = min(failed, key=list(tasks).index)
-            raise PartError(
+            error = PartError(
                 f"every part must be computed; got {len(failed)} of {len(tasks)} that failed, the "
-                f"first {first}: {failed[first]}. The others are kept; run again once it is mended."
+                f"first {first}: {failed[first].reason.rstrip('.')}. Mend it and run again: what "
+                f"was computed is kept."
             )
+            error.add_note(failed[first].trace)
+            raise error
         return {key: found[key] for key in tasks}
 
     def discard(self) -> None:
@@ -193,7 +196,7 @@ class Parts:
     def _computed(self, left: list[_Part]) -> Iterator[tuple[str, Any]]:
         """Compute parts on the workers, and yield each as it is done."""
         for part, result in run_shards(
-            _compute, None, left, n_workers=self.n_workers, client=self.client, copies=True
+            _compute, None, left, n_workers=self.n_workers, client=self.client
         ):
             yield part.key, result
 

@@ -23,8 +23,8 @@ from sparsecode.core.measures import explained_variance
 from sparsecode.estimators._packing import pack
 from sparsecode.penalties import L1, Penalty, make
 from sparsecode.penalties._dispatch import formulas
-from sparsecode.scale.lazy import encode_lazily, is_lazy, transform_lazily
 from sparsecode.solvers import SolverResult
+from sparsecode.solvers._lazy import encode_lazily, is_lazy, transform_lazily
 
 __all__ = [
     "DTYPES",

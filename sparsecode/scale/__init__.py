@@ -8,10 +8,10 @@ the same to the bit whoever computes them.
 
 from sparsecode.scale.codes import StoredCodes
 from sparsecode.scale.encoding import EncodingRun, encode_shards
-from sparsecode.scale.lazy import LazyResult, encode_lazily, is_lazy, transform_lazily
 from sparsecode.scale.learning import learn_shards
 from sparsecode.scale.readers import NpyRows, ZarrRows, open_rows
 from sparsecode.scale.runners import ShardError
+from sparsecode.solvers._lazy import LazyResult, encode_lazily, is_lazy, transform_lazily
 
 __all__ = [
     "EncodingRun",

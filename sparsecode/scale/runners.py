@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import secrets
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -53,10 +54,11 @@ class Shard:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a shard has no result, and whether any other shard would fare better."""
+    """Why a shard has no result, whether any other would fare better, and where it happened."""
 
     reason: str
     is_final: bool = False
+    trace: str = ""
 
 
 class ShardError(RuntimeError):
@@ -111,7 +113,15 @@ def connected(address: str | None) -> Iterator[Any]:
         from dask.distributed import Client
     except ImportError as error:
         raise need_dask("--scheduler", "dask.distributed") from error
-    with Client(address, timeout=30) as client:
+    try:
+        client = Client(address, timeout=30)
+    except Exception as error:  # of many kinds, some without a word
+        why = str(error).rstrip(".") or type(error).__name__
+        raise OSError(
+            f"a scheduler must answer at the address; got {address!r}: {why}. Pass one such as "
+            f"tcp://host:8786."
+        ) from error
+    with client:
         yield client
 
 
@@ -122,19 +132,19 @@ def run_shards(
     *,
     n_workers: int = 1,
     client: Any = None,
-    copies: bool = False,
 ) -> Iterator[tuple[Piece, Any]]:
     """Run `task(job, shard)` for every shard, and yield each with its result as it is done.
 
     A shard is anything that a process can be sent and that has a number of its own. What a task
     raises becomes a :class:`Failure`; so does the death of its process, once it has been tried
-    again. Processes of this machine map large arrays, which they cannot write into, unless they are
-    to have `copies`.
+    again.
     """
+    if not shards:
+        return
     if client is not None:
         yield from _on_cluster(client, task, job, shards)
     elif n_workers > 1 and len(shards) > 1:
-        yield from _on_processes(min(n_workers, len(shards)), task, job, shards, copies)
+        yield from _on_processes(min(n_workers, len(shards)), task, job, shards)
     else:
         for shard in shards:
             yield shard, _guarded(task, job, shard)
@@ -146,7 +156,7 @@ def _guarded(task: Callable[[Any, Piece], Any], job: Any, shard: Piece) -> Any:
         return task(job, shard)
     except Exception as error:  # whatever a reader or a solver raises
         is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        return Failure(f"{type(error).__name__}: {error}", is_full)
+        return Failure(f"{type(error).__name__}: {error}", is_full, traceback.format_exc())
 
 
 def _named(task: Callable[[Any, Piece], Any], job: Any, shard: Piece) -> tuple[Piece, Any]:
@@ -154,21 +164,14 @@ def _named(task: Callable[[Any, Piece], Any], job: Any, shard: Piece) -> tuple[P
 
 
 def _on_processes(
-    n_workers: int,
-    task: Callable[[Any, Piece], Any],
-    job: Any,
-    shards: Iterable[Piece],
-    copies: bool,
+    n_workers: int, task: Callable[[Any, Piece], Any], job: Any, shards: Iterable[Piece]
 ) -> Iterator[tuple[Piece, Any]]:
     """Run on processes of this machine; if one dies, go on with new ones."""
     left = {shard.index: shard for shard in shards}
     for _ in range(2):
         try:
             for shard, result in Parallel(
-                n_jobs=n_workers,
-                backend="loky",
-                return_as="generator_unordered",
-                max_nbytes=None if copies else "1M",
+                n_jobs=n_workers, backend="loky", return_as="generator_unordered"
             )(delayed(_named)(task, job, shard) for shard in list(left.values())):
                 del left[shard.index]
                 yield shard, result

@@ -10,6 +10,7 @@ import numpy as np
 
 from sparsecode._validation import check_fraction
 from sparsecode.penalties._dispatch import Penalty, struct_of
+from sparsecode.solvers._lazy import is_lazy
 from sparsecode.solvers._problem import Problem
 from sparsecode.solvers._result import SolverResult
 from sparsecode.solvers.encode import encode
@@ -101,6 +102,8 @@ def alpha_for_density(
     """
     density = check_fraction("density", density)
     struct = struct_of(penalty)
+    if is_lazy(X):  # whose codes would be lazy, when they are to be measured
+        X = np.asarray(X)
     limits = alpha_max(X, dictionary, struct, n_threads=n_threads)
     high = float(limits.max(initial=0.0))
     if high == 0.0:

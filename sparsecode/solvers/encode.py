@@ -6,11 +6,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
+import numpy as np
+
 from sparsecode._validation import check_dictionary
 from sparsecode.penalties._dispatch import Penalty, formulas, struct_of
 from sparsecode.penalties.cel0 import CEL0, PaperCEL0
 from sparsecode.penalties.l0 import L0
 from sparsecode.solvers._docs import shared_docs
+from sparsecode.solvers._lazy import encode_lazily, is_lazy
 from sparsecode.solvers._result import SolverResult
 from sparsecode.solvers.cd import cd
 from sparsecode.solvers.feature_sign import feature_sign
@@ -41,7 +44,8 @@ def encode(
     CEL0 are restricted to positive codes.
 
     A dask array is coded block by block when it is computed, and what is returned is a
-    :class:`~sparsecode.scale.LazyResult`; it takes no `init`.
+    :class:`~sparsecode.scale.LazyResult`; it takes no `init`, and each block warns of its own
+    samples that did not converge.
 
     Parameters
     ----------
@@ -61,14 +65,13 @@ def encode(
         "alpha_ratio": alpha_ratio, "max_iter": max_iter, "tol": tol, "n_threads": n_threads,
         "progress": progress,
     }  # fmt: skip
-    if not hasattr(X, "__dask_graph__"):
+    if not is_lazy(X):
         return solve(X, dictionary, penalty, init=init, **options)
-    from sparsecode.scale.lazy import encode_lazily  # which needs the solvers
-
     if init is not None:
         raise ValueError("init must be None where the samples are a dask array; got one. Omit it.")
     dictionary = check_dictionary(dictionary)
     coded = partial(solve, dictionary=dictionary, penalty=penalty, **options)
+    coded(np.empty((0, dictionary.shape[1])))  # what makes no sense is refused at once
     return cast(SolverResult, encode_lazily(coded, X, dictionary.shape))
 
 

@@ -11,7 +11,7 @@ from scipy import sparse
 from sparsecode.estimators import DictionaryLearner, SparseEncoder
 from sparsecode.penalties import L1
 from sparsecode.scale import LazyResult
-from sparsecode.solvers import encode
+from sparsecode.solvers import alpha_for_density, encode
 
 
 @pytest.fixture
@@ -74,6 +74,12 @@ def test_the_function_encode_takes_them_too(X, atoms):
     np.testing.assert_array_equal(code.toarray(), whole.code.to_dense())
     np.testing.assert_array_equal(certificate, whole.certificate)
     assert lazy.code.shape == (len(X), len(atoms))
+    with pytest.raises(ValueError, match="needs alpha_ratio"):  # at once
+        encode(da.from_array(X), atoms, "l1")
+    with pytest.raises(ValueError, match="max_iter must be at least 1"):
+        encode(da.from_array(X), atoms, L1(0.1), max_iter=0)
+    eager = alpha_for_density(X, atoms, "l1", 0.3)
+    assert alpha_for_density(da.from_array(X, chunks=(100, 6)), atoms, "l1", 0.3) == eager
     with pytest.raises(ValueError, match="init must be None where the samples are a dask array"):
         encode(da.from_array(X), atoms, L1(0.1), init=np.zeros((len(X), len(atoms))))
     with pytest.raises(ValueError, match=r"\(n_samples, 6\).*got \(230, 5\)"):

@@ -46,8 +46,9 @@ weight = model.blocks[1].mlp.contract.weight.detach().numpy().astype(float)
 
 # %%
 # TEAL cuts every activation at one quantile, WINA weighs each by the norm of its column, R-Sparse
-# lets what is cut act through a low rank. All are calibrated on the first images and judged on the
-# others, by the relative error of the block's output.
+# lets what is cut act through a low rank, which takes a tenth of what is read of the matrix here: a
+# rank of 2 at first, and none from 70 % on. All are calibrated on the first images and judged on
+# the others, by the relative error of the block's output.
 
 sparsities = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
 errors = {"TEAL": [], "WINA": [], "R-Sparse": []}
@@ -73,7 +74,7 @@ for target in targets:
 figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.4), layout="constrained")
 for (name, values), color in zip(errors.items(), ("#0072b2", "#d55e00", "#009e73")):
     axes[0].plot(100 * sparsities, values, "o-", color=color, label=name)
-axes[0].set(xlabel="activations left out (%)", ylabel="relative error of the output")
+axes[0].set(xlabel="not read of the matrix (%)", ylabel="relative error of the output")
 axes[0].legend(frameon=False)
 axes[1].plot(targets, 100 * np.array(needed), "o-", color="#0072b2", label="GELU")
 positive = 100 * (held_out > 0).mean()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from sparsecode.solvers import SolverResult
+from sparsecode.solvers._result import SolverResult
 
 __all__ = ["LazyResult", "encode_lazily", "is_lazy", "transform_lazily"]
 
