@@ -94,7 +94,7 @@ class Config:
     cites=("arXiv:1601.00720", "doi:10.3389/fncir.2016.00023"),
     smoke=dict(
         synapses=(24, 30), moved=(36, 40), patterns=(3, 4), jitters=(2.0, 20.0),
-        failures=(0.0, 0.2), n_trials=200, n_abstract=2, n_curve=5, n_voltages=1,
+        failures=(0.0, 0.2), n_trials=50, n_abstract=2, n_curve=3, n_voltages=1,
     ),
     quick=dict(
         jitters=(0.0, 2.0, 5.0, 10.0, 20.0), failures=(0.0, 0.1, 0.2, 0.4), n_trials=3000,

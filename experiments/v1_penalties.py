@@ -84,8 +84,8 @@ class Config:
     smoke=dict(
         images="natural", n_atoms=(48, 64), n_batches=(16, 16), learned_from=("certified",),
         n_authors_batches=0, n_notebook_batches=0, patch_size=8, density=0.05,
-        learning_rate=10.0, decay=0.02, dead_after=10, n_calibration=100, n_test=100,
-        largest_audit=48, n_sweep=3, n_steps=2, n_fits=20, n_orientations=12,
+        learning_rate=10.0, decay=0.02, dead_after=10, n_calibration=60, n_test=60,
+        largest_audit=48, n_sweep=3, n_steps=2, n_fits=8, n_orientations=12,
     ),
     quick=dict(
         images="natural", n_atoms=(128, 256), n_batches=(240, 240), learned_from=("certified",),
