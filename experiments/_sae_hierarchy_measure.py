@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from experiments._classify_network import one_thread
 from experiments._framework import Record
@@ -13,7 +12,7 @@ from experiments._framework import Record
 if TYPE_CHECKING:
     from experiments.sae_hierarchy import Config
 
-__all__ = ["BATCH", "SCORES", "methods", "one_seed", "scores", "table"]
+__all__ = ["BATCH", "SCORES", "methods", "scored", "scores", "table"]
 
 #: Samples of a training step.
 BATCH = 200
@@ -46,25 +45,15 @@ def methods(config: Config) -> dict[str, tuple[str, dict[str, Any]]]:
     return made
 
 
-def one_seed(config: Config, seed: int) -> dict[str, np.ndarray]:
-    """Train every autoencoder on the hierarchy of one seed.
+def scored(config: Config, seed: int, label: str) -> dict[str, np.ndarray]:
+    """Train one autoencoder on the hierarchy of one seed, and score it.
 
     Returns
     -------
     dict of str to ndarray
-        `scores` of shape (n_methods, n_scores), and `errors` (n_methods, n_most): the squared error
-        with 1, 2, ... atoms a sample, over the samples' energy.
+        `scores` in the order of `SCORES`, and `errors` of shape (n_most,): the squared error with
+        1, 2, ... atoms a sample, over the samples' energy.
     """
-    found = Parallel(n_jobs=config.n_workers, backend="loky")(
-        delayed(_one)(config, seed, number, *made)
-        for number, made in enumerate(methods(config).values())
-    )
-    return {name: np.stack([one[name] for one in found]) for name in ("scores", "errors")}
-
-
-def _one(
-    config: Config, seed: int, number: int, architecture: str, options: dict[str, Any]
-) -> dict[str, np.ndarray]:
     from sparsecode.bridges import (
         absorption,
         autoencoder,
@@ -77,6 +66,7 @@ def _one(
 
     truth = hierarchical_features([seed, 0])
     X, _ = truth.sample(config.n_train, [seed, 1], **AMPLITUDES)
+    architecture, options = methods(config)[label]
     model = autoencoder(architecture, N, N, rng=[seed, 2], **options)
     with one_thread():
         train_autoencoder(model, X, n_steps=config.n_steps, seed=seed, **TRAINING)

@@ -26,8 +26,7 @@ class Config:
     BatchTopK at the true mean number of features, and ReLU with each of `penalties`, the weights of
     its l1 norm. Latents are matched with features by their activations on `n_test` other samples;
     absorption is the mean cosine of learned children with their true parents. Errors are then
-    measured with 1 to `n_most` atoms a sample, whatever was trained. The autoencoders of a seed are
-    trained side by side on `n_workers` processes, which change no number.
+    measured with 1 to `n_most` atoms a sample, whatever was trained.
     """
 
     n_seeds: int = 15
@@ -37,14 +36,12 @@ class Config:
     prefixes: tuple[tuple[int, ...], ...] = ((5, 10, 20), (11, 20))
     penalties: tuple[float, ...] = (0.1,)
     n_most: int = 6
-    n_workers: int = 2
 
     def __post_init__(self) -> None:
         check_count("n_seeds", self.n_seeds, minimum=2)
         check_count("n_steps", self.n_steps, minimum=200)
         check_count("n_train", self.n_train, minimum=parts.BATCH)
-        for name in ("n_test", "n_workers"):
-            check_count(name, getattr(self, name))
+        check_count("n_test", self.n_test)
         check_count("n_most", self.n_most, minimum=2, maximum=20)
         if not self.prefixes or not self.penalties or min(self.penalties) <= 0:
             raise ValueError(
@@ -58,17 +55,23 @@ class Config:
     config=Config,
     title="Autoencoders and a hierarchy",
     cites=("arXiv:2506.03093",),
-    smoke=dict(
-        n_seeds=2, n_steps=200, n_train=2_000, n_test=500, prefixes=((11, 20),), n_workers=1,
-    ),
+    smoke=dict(n_seeds=2, n_steps=200, n_train=2_000, n_test=500, prefixes=((11, 20),)),
     quick=dict(n_seeds=3, n_steps=1_500, n_train=100_000, n_test=5_000),
     requires=("torch",),
 )  # fmt: skip
 def sae_hierarchy(config: Config, streams: Streams, swept: Any) -> Outcome:
     """Train every autoencoder on every seed's hierarchy and score its latents."""
-    tasks = {f"seed-{seed}": (parts.one_seed, config, seed) for seed in range(config.n_seeds)}
-    found = list(swept(tasks, "seeds").values())
-    arrays = {name: np.stack([one[name] for one in found]) for name in found[0]}
+    labels = list(parts.methods(config))
+    tasks = {
+        f"seed-{seed}-method-{number}": (parts.scored, config, seed, label)
+        for seed in range(config.n_seeds)
+        for number, label in enumerate(labels)
+    }
+    found = list(swept(tasks, "autoencoders").values())
+    arrays = {
+        name: np.stack([one[name] for one in found]).reshape(config.n_seeds, len(labels), -1)
+        for name in found[0]
+    }
     return Outcome(parts.table(config, arrays["scores"]), arrays)
 
 
