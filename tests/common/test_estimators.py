@@ -64,7 +64,7 @@ ESTIMATORS = [
     DictionaryLearner(**SMALL, method="mod", solver="omp", n_nonzero=2, n_threads=2),
     DictionaryLearner(**SMALL, method="ksvd", penalty="l1", alpha_ratio=0.1, positive=True),
     OnRows(3, 1, n_epochs=2, init="noise", output="sparse"),
-    OnRows(3, 1, n_epochs=2, init="noise", output="sparse", method="alternating", n_threads=2),
+    OnRows(2, 1, n_epochs=2, init="noise", output="sparse", method="alternating", n_threads=2),
 ]
 #: Checks that ask for words about tables, which would mislead about signals; that the errors are
 #: raised, and what they say, is tested in tests/estimators/test_conv_learner.py.
