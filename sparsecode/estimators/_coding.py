@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import inspect
 import os
-import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import partial
 from numbers import Integral
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from sparsecode import solvers
+from sparsecode._docs import sharing
 from sparsecode._jit import available_threads
 from sparsecode._validation import check_count, check_dictionary, check_option, check_rng
 from sparsecode.core import SparseCode, save_arrays
@@ -72,14 +72,8 @@ n_threads : int, optional
     are the same, bit by bit, for every number.
 """
 
-T = TypeVar("T", bound=type)
-
-
-def coding_docs(estimator: T) -> T:
-    """Replace the line ``<coding>`` of a docstring by the parameters that `Coder` reads."""
-    words = textwrap.indent(_CODING.strip(), "    ")
-    estimator.__doc__ = (estimator.__doc__ or "").replace("    <coding>", words)
-    return estimator
+#: Replaces the line ``<coding>`` of a docstring by the parameters that `Coder` reads.
+coding_docs = sharing({"coding": _CODING})
 
 
 class Coding(NamedTuple):
